@@ -1,0 +1,1 @@
+//! The controller: a compiler from Kubernetes objects to OVN northbound rows.

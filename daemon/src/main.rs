@@ -1,0 +1,3 @@
+//! Starts the node daemon.
+
+fn main() {}

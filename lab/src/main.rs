@@ -1,0 +1,3 @@
+//! A real Kubernetes cluster on one machine, without Docker.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Starts one supervised group of processes: `central` or `node`.
+
+fn main() {}

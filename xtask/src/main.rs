@@ -1,0 +1,3 @@
+//! The chores of the repository: check, test, lint, gen, bench, fix, image.
+
+fn main() {}
