@@ -85,7 +85,8 @@ mod tests {
         let health = Health::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
-        let server = tokio::spawn(axum::serve(listener, router(health.clone(), registry)).into_future());
+        let server =
+            tokio::spawn(axum::serve(listener, router(health.clone(), registry)).into_future());
 
         assert!(get(at, "/readyz").await.starts_with("HTTP/1.1 200"));
         health.set("northbound", Err("no leader".to_owned()));
