@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 
 /// The image's name in the chart's default values and in every node's image store.
-pub(crate) const REFERENCE: &str = concat!("docker.io/kubeovn/kube-ovn:v", env!("CARGO_PKG_VERSION"));
+pub(crate) const REFERENCE: &str =
+    concat!("docker.io/kubeovn/kube-ovn:v", env!("CARGO_PKG_VERSION"));
 
 /// What all layers together may take on a node's disk.
 const LIMIT: u64 = 250_000_000;
@@ -33,7 +34,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     let ours = binaries::layer(&built, &folder)?;
     let size = base.unpacked + ours.unpacked;
-    ensure!(size <= LIMIT, "the image takes {} unpacked, more than {}", megabytes(size), megabytes(LIMIT));
+    ensure!(
+        size <= LIMIT,
+        "the image takes {} unpacked, more than {}",
+        megabytes(size),
+        megabytes(LIMIT)
+    );
     let revision = binaries::vswitch_revision(&base, &built)?;
     let out = folder.join("kube-ovn.tar");
     let image = archive::Image {

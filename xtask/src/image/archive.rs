@@ -41,7 +41,8 @@ impl Layer {
     /// The layer that `note` was taken of; an error if the archive has another size by now.
     pub(super) fn recall(tar: &Path, note: &str) -> anyhow::Result<Self> {
         let note: serde_json::Value = serde_json::from_str(note)?;
-        let number = |key: &str| note[key].as_u64().with_context(|| format!("no {key} in the note"));
+        let number =
+            |key: &str| note[key].as_u64().with_context(|| format!("no {key} in the note"));
         let size = number("size")?;
         anyhow::ensure!(std::fs::metadata(tar)?.len() == size, "{} has changed", tar.display());
         let digest = note["digest"].as_str().context("no digest in the note")?.to_owned();
@@ -211,7 +212,11 @@ mod tests {
         let first = std::fs::read(&out).unwrap();
         let found = entries(&out);
         for (name, bytes) in found.iter().filter(|(name, _)| name.starts_with("blobs/")) {
-            assert_eq!(*name, blob(&digest(&bytes[..]).unwrap().0), "a blob should bear its digest");
+            assert_eq!(
+                *name,
+                blob(&digest(&bytes[..]).unwrap().0),
+                "a blob should bear its digest"
+            );
         }
         let parse = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).unwrap();
         let at = |node: &serde_json::Value| found[&blob(node["digest"].as_str().unwrap())].clone();
@@ -220,7 +225,11 @@ mod tests {
         assert_eq!(at(&manifest["layers"][1]), std::fs::read(folder.join("two")).unwrap());
         assert_eq!(config["rootfs"]["diff_ids"][0], manifest["layers"][0]["digest"]);
         image.write(&[&layers[0], &layers[1]], &out).unwrap();
-        assert_eq!(std::fs::read(&out).unwrap(), first, "the same input should make the same archive");
+        assert_eq!(
+            std::fs::read(&out).unwrap(),
+            first,
+            "the same input should make the same archive"
+        );
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

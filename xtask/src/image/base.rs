@@ -52,13 +52,13 @@ const TRIM: &str = r#"set -eu
 cd "$1"
 mkdir -p opt/kube-ovn/cni
 mv usr/lib/cni/loopback opt/kube-ovn/cni/loopback
-chroot . dpkg --purge --force-depends --force-remove-essential containernetworking-plugins iptables python3 python3.13 \
-    libpython3-stdlib python3-minimal libpython3.13-stdlib python3.13-minimal libpython3.13-minimal \
-    lsb-release media-types >/dev/null
+rm -f var/lib/dpkg/info/python3*.prerm var/lib/dpkg/info/python3*.postrm
+chroot . dpkg --purge --force-depends containernetworking-plugins python3 python3-minimal python3.13 python3.13-minimal \
+    libpython3-stdlib libpython3.13-stdlib libpython3.13-minimal media-types >/dev/null 2>&1
 rm -rf usr/lib/python3* usr/share/python3 usr/share/perl5 usr/lib/cni
 rm -f usr/bin/ovs-tcpdump usr/bin/ovs-tcpundump usr/bin/ovs-dpctl-top usr/bin/ovn-detrace usr/sbin/ovs-bugtool
 rm -rf var/cache/debconf/* var/cache/ldconfig/* var/lib/apt/* var/lib/dpkg/*-old var/log/*.log var/log/apt
-rm -f etc/machine-id etc/hostname etc/resolv.conf
+rm -f etc/machine-id etc/hostname etc/resolv.conf etc/openvswitch/conf.db etc/openvswitch/.conf.db*
 "#;
 
 /// The base layer, from the cache folder or made now (about a minute, 100 MB of downloads).
@@ -92,23 +92,34 @@ fn key() -> String {
 fn make(tar: &Path) -> anyhow::Result<()> {
     if !exists("mmdebstrap", &["--version"]) {
         eprintln!("installing Debian packages: mmdebstrap debian-archive-keyring");
-        let packages = ["install", "-y", "-qq", "--no-install-recommends", "mmdebstrap", "debian-archive-keyring"];
+        let packages = [
+            "install",
+            "-y",
+            "-qq",
+            "--no-install-recommends",
+            "mmdebstrap",
+            "debian-archive-keyring",
+        ];
         shell::run(&mut command("apt-get", &["update", "-qq"]))?;
         shell::run(&mut command("apt-get", &packages))?;
     }
     let part = tar.with_extension(format!("part{}", std::process::id()));
     eprintln!("making the image's layer of Debian packages (once, about a minute)");
-    let output = command("mmdebstrap", &["--quiet", "--mode=root", "--variant=essential", "--format=tar"])
-        .env("SOURCE_DATE_EPOCH", "0")
-        .args(["--aptopt=Acquire::Languages \"none\"", "--aptopt=APT::Install-Recommends \"false\""])
-        .args(EXCLUDED.iter().map(|path| format!("--dpkgopt=path-exclude={path}")))
-        .arg(format!("--include={}", PACKAGES.join(",")))
-        .arg(format!("--customize-hook={TRIM}"))
-        .arg(SUITE)
-        .arg(&part)
-        .stdin(Stdio::null())
-        .output()
-        .context("start mmdebstrap")?;
+    let output =
+        command("mmdebstrap", &["--quiet", "--mode=root", "--variant=essential", "--format=tar"])
+            .env("SOURCE_DATE_EPOCH", "0")
+            .args([
+                "--aptopt=Acquire::Languages \"none\"",
+                "--aptopt=APT::Install-Recommends \"false\"",
+            ])
+            .args(EXCLUDED.iter().map(|path| format!("--dpkgopt=path-exclude={path}")))
+            .arg(format!("--include={}", PACKAGES.join(",")))
+            .arg(format!("--customize-hook={TRIM}"))
+            .arg(SUITE)
+            .arg(&part)
+            .stdin(Stdio::null())
+            .output()
+            .context("start mmdebstrap")?;
     if !output.status.success() {
         // Without a part there is nothing to remove, and the error below tells why.
         let _ = std::fs::remove_file(&part);

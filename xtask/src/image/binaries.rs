@@ -48,7 +48,15 @@ pub(super) fn build(profile: &str) -> anyhow::Result<Built> {
         daemons.args(["--package", package, "--bin", binary]);
     }
     let mut plugin = cargo("rustc", profile);
-    plugin.args(["--package", PLUGIN.0, "--bin", PLUGIN.1, "--", "-C", "target-feature=+crt-static"]);
+    plugin.args([
+        "--package",
+        PLUGIN.0,
+        "--bin",
+        PLUGIN.1,
+        "--",
+        "-C",
+        "target-feature=+crt-static",
+    ]);
     let mut binaries = executables(daemons)?;
     binaries.extend(executables(plugin)?);
     let built = Built { target: target()?, binaries };
@@ -69,8 +77,11 @@ fn cargo(verb: &str, profile: &str) -> Command {
 fn executables(mut cargo: Command) -> anyhow::Result<BTreeMap<String, PathBuf>> {
     let mut found = BTreeMap::new();
     for line in shell::output(&mut cargo)?.lines() {
-        let message: serde_json::Value = serde_json::from_str(line).context("a message of cargo")?;
-        if let (Some(name), Some(path)) = (message["target"]["name"].as_str(), message["executable"].as_str()) {
+        let message: serde_json::Value =
+            serde_json::from_str(line).context("a message of cargo")?;
+        if let (Some(name), Some(path)) =
+            (message["target"]["name"].as_str(), message["executable"].as_str())
+        {
             found.insert(name.to_owned(), PathBuf::from(path));
         }
     }
@@ -78,9 +89,14 @@ fn executables(mut cargo: Command) -> anyhow::Result<BTreeMap<String, PathBuf>> 
 }
 
 fn target() -> anyhow::Result<PathBuf> {
-    let text = shell::output(&mut command("cargo", &["metadata", "--no-deps", "--offline", "--format-version=1"]))?;
+    let text = shell::output(&mut command(
+        "cargo",
+        &["metadata", "--no-deps", "--offline", "--format-version=1"],
+    ))?;
     let metadata: serde_json::Value = serde_json::from_str(&text)?;
-    let target = metadata["target_directory"].as_str().context("cargo metadata names no target directory")?;
+    let target = metadata["target_directory"]
+        .as_str()
+        .context("cargo metadata names no target directory")?;
     Ok(PathBuf::from(target))
 }
 
@@ -89,7 +105,11 @@ fn ensure_static(binary: &Path) -> anyhow::Result<()> {
     let bytes = std::fs::read(binary).with_context(|| binary.display().to_string())?;
     let page = &bytes[..bytes.len().min(4096)];
     let interpreter = page.windows(5).any(|window| window == b"/ld-l");
-    ensure!(!interpreter, "{} is linked dynamically: nodes may lack its libraries", binary.display());
+    ensure!(
+        !interpreter,
+        "{} is linked dynamically: nodes may lack its libraries",
+        binary.display()
+    );
     Ok(())
 }
 
