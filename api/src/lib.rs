@@ -5,4 +5,6 @@
 
 pub mod cni;
 pub mod names;
+#[cfg(feature = "net")]
+pub mod net;
 pub mod wire;
