@@ -1,0 +1,289 @@
+//! Which rows come, change and go, and which scopes have to wait.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use ovsdb::op::{Columns, Op};
+use ovsdb::replica::Row;
+use ovsdb::value::{Atom, Value};
+
+use super::want::Want;
+use super::{Collision, Have, Other, Withheld};
+use crate::mark::{self, Carrier};
+use crate::monitor::{BY_NAME, is_named, text};
+use crate::owner::Owner;
+use crate::state::{Desired, Edge, RowId, State};
+use crate::table::Table;
+
+/// A pass over some scopes: what they have, and what becomes of it.
+pub(super) struct Pass<'a> {
+    pub(super) want: &'a Want<'a>,
+    pub(super) have: &'a Have<'a>,
+    /// The rows of each scope that the database has now.
+    pub(super) current: BTreeMap<&'a Owner, Vec<RowId>>,
+    /// Those that nobody wants.
+    pub(super) gone: BTreeSet<RowId>,
+    pub(super) withheld: BTreeMap<Owner, Withheld>,
+    pub(super) held: BTreeMap<RowId, RowId>,
+}
+
+impl<'a> Pass<'a> {
+    /// Leaves out scopes until the rest stands on its own.
+    pub(super) fn settle(want: &'a Want<'a>, have: &'a Have<'a>) -> Self {
+        let current: BTreeMap<_, _> =
+            want.scopes.keys().map(|o| (o, have.watch.rows_of(have.replica, o))).collect();
+        let mut pass = Self {
+            want,
+            have,
+            current,
+            gone: BTreeSet::new(),
+            withheld: BTreeMap::new(),
+            held: BTreeMap::new(),
+        };
+        loop {
+            pass.gone = pass.unwanted();
+            let referred = pass.referred();
+            let found: Vec<_> = pass
+                .active()
+                .map(|(owner, state)| (owner.clone(), pass.obstacles(state, &referred)))
+                .filter(|(_, withheld)| *withheld != Withheld::default())
+                .collect();
+            if found.is_empty() {
+                break;
+            }
+            pass.withheld.extend(found);
+        }
+        pass.held = pass.held_by_others();
+        pass.gone.retain(|id| !pass.held.contains_key(id));
+        pass
+    }
+
+    /// The scopes that are written.
+    pub(super) fn active(&self) -> impl Iterator<Item = (&'a Owner, &'a State)> {
+        self.want.scopes.iter().filter(|(owner, _)| !self.withheld.contains_key(*owner))
+    }
+
+    /// The rows that active scopes have now.
+    pub(super) fn rows(&self) -> impl Iterator<Item = RowId> {
+        self.active().flat_map(|(owner, _)| self.current.get(owner)).flatten().copied()
+    }
+
+    pub(super) fn row(&self, (table, uuid): RowId) -> Option<&'a Row> {
+        self.have.watch.get(table)?;
+        self.have.replica.get(table, &uuid)
+    }
+
+    /// Whether the row is wanted and not there yet.
+    pub(super) fn is_new(&self, id: RowId) -> bool {
+        self.want.rows.contains_key(&id) && self.row(id).is_none()
+    }
+
+    pub(super) fn is_ours(&self, id: RowId) -> bool {
+        self.row(id).is_some_and(mark::is_ours)
+    }
+
+    fn unwanted(&self) -> BTreeSet<RowId> {
+        self.rows().filter(|id| !self.want.rows.contains_key(id)).collect()
+    }
+
+    /// Everything that keeps a scope from being written, as far as is known.
+    fn obstacles(&self, state: &State, referred: &HashSet<RowId>) -> Withheld {
+        let mut obstacles = Withheld::default();
+        for (id, desired) in &state.rows {
+            let Some(table) = self.have.watch.get(id.0) else { continue };
+            for (column, value) in &desired.columns {
+                let Some(column) = table.column(column) else { continue };
+                let references = column.references(value).map(|(to, uuid)| (to.table, uuid));
+                obstacles.missing.extend(references.filter(|id| !self.will_exist(*id)));
+            }
+            match self.row(*id) {
+                Some(row) if is_marked(table, row) => {}
+                Some(row) => {
+                    obstacles.collisions.insert(Collision::new(*id, row, None));
+                }
+                None => {
+                    obstacles.collisions.extend(self.namesakes(table, desired));
+                    if !table.root && !referred.contains(id) {
+                        obstacles.unreferenced.insert(*id);
+                    }
+                }
+            }
+        }
+        for edge in state.shares() {
+            let column = self.have.watch.get(edge.table).and_then(|t| t.column(edge.column));
+            let to = column.and_then(|column| column.key.reference());
+            let member = to.and_then(|to| Some((to.table, edge.member.as_uuid()?)));
+            let ends = [Some((edge.table, edge.container)), member].into_iter().flatten();
+            obstacles.missing.extend(ends.filter(|id| !self.will_exist(*id)));
+        }
+        obstacles
+    }
+
+    /// Whether the row is there when the batch is done. Of tables that are not watched nobody knows.
+    fn will_exist(&self, id: RowId) -> bool {
+        if self.have.watch.get(id.0).is_none() {
+            return true;
+        }
+        if self.row(id).is_some() {
+            return !self.gone.contains(&id);
+        }
+        let wanted = self.want.rows.get(&id);
+        wanted.is_some_and(|desired| !self.withheld.contains_key(&desired.owner))
+    }
+
+    /// The rows that active scopes refer to strongly.
+    fn referred(&self) -> HashSet<RowId> {
+        let mut referred = HashSet::new();
+        for (_, state) in self.active() {
+            for edge in &state.edges {
+                let column = self.have.watch.get(edge.table).and_then(|t| t.column(edge.column));
+                let to = column.and_then(|column| column.key.reference()).filter(|to| to.strong);
+                referred.extend(to.and_then(|to| Some((to.table, edge.member.as_uuid()?))));
+            }
+            for ((table, _), desired) in &state.rows {
+                let Some(table) = self.have.watch.get(table) else { continue };
+                for (column, value) in &desired.columns {
+                    let references = table.column(column).into_iter().flat_map(|c| c.references(value));
+                    referred.extend(
+                        references.filter(|(to, _)| to.strong).map(|(to, uuid)| (to.table, uuid)),
+                    );
+                }
+            }
+        }
+        referred
+    }
+
+    /// Rows that stay and have the name of one that is to come.
+    fn namesakes(&self, table: &'static Table, desired: &Desired) -> Vec<Collision> {
+        let wanted = desired.columns.get("name");
+        let name = wanted.and_then(Value::as_str).unwrap_or_default();
+        if !is_named(table) || name.is_empty() {
+            return vec![];
+        }
+        let rows = self.have.replica.lookup(table.name, BY_NAME, name);
+        let stays = |id: &RowId| {
+            let renamed = self.want.rows.get(id).is_some_and(|row| row.columns.get("name") != wanted);
+            !renamed && !self.gone.contains(id)
+        };
+        let others = rows.map(|uuid| (table.name, uuid)).filter(stays);
+        others.filter_map(|id| Some(Collision::new(id, self.row(id)?, text(self.row(id)?, "name")))).collect()
+    }
+
+    /// Rows that would go, but a row that is not ours refers to them strongly.
+    fn held_by_others(&self) -> BTreeMap<RowId, RowId> {
+        let holder = |id: &RowId| {
+            let holders = self.holders(*id);
+            let (edge, _) = holders.iter().find(|(edge, strong)| *strong && !self.may_change(edge))?;
+            Some((*id, (edge.table, edge.container)))
+        };
+        self.gone.iter().filter_map(holder).collect()
+    }
+
+    /// The memberships that a row has, and whether they are strong.
+    pub(super) fn holders(&self, (table, uuid): RowId) -> Vec<(Edge, bool)> {
+        let member = Atom::Uuid(uuid);
+        let mut holders = Vec::new();
+        for (of, column) in self.have.watch.containers_of(table) {
+            let strong = column.key.reference().is_some_and(|to| to.strong);
+            for container in self.have.replica.containers(of.name, column.name, &member) {
+                let (table, column, member) = (of.name, column.name, member.clone());
+                holders.push((Edge { table, column, container, member }, strong));
+            }
+        }
+        holders
+    }
+
+    /// Whether a member may be taken from its container: the container is ours, or the membership is.
+    pub(super) fn may_change(&self, edge: &Edge) -> bool {
+        let former = |owner| self.have.former.get(owner).is_some_and(|edges| edges.contains(edge));
+        self.is_ours((edge.table, edge.container)) || self.active().any(|(owner, _)| former(owner))
+    }
+
+    /// The rows that come, with what scopes add to them.
+    pub(super) fn inserts(&self, mut shares: BTreeMap<RowId, Columns>) -> Vec<Op> {
+        let mut ops = Vec::new();
+        for (owner, state) in self.active() {
+            for (&(table, uuid), desired) in &state.rows {
+                if !self.is_new((table, uuid)) {
+                    continue;
+                }
+                let Some(facts) = self.have.watch.get(table) else { continue };
+                let mut row = desired.columns.clone();
+                row.extend(shares.remove(&(table, uuid)).unwrap_or_default());
+                match mark::carrier(facts) {
+                    Carrier::ExternalIds => {
+                        row.insert(mark::COLUMN, external_ids(desired));
+                    }
+                    Carrier::Name => {
+                        row.insert("name", mark::name(owner, &desired.role).into());
+                    }
+                    Carrier::Parent => {}
+                }
+                ops.push(Op::Insert { table, uuid, row });
+            }
+        }
+        ops
+    }
+
+    /// The columns that change.
+    pub(super) fn updates(&self) -> impl Iterator<Item = Op> {
+        let rows = self.active().flat_map(|(_, state)| &state.rows);
+        rows.filter_map(|(&(table, uuid), desired)| {
+            let row = changed(self.have.watch.get(table)?, desired, self.row((table, uuid))?);
+            (!row.is_empty()).then_some(Op::Update { table, uuid, row })
+        })
+    }
+
+    /// The rows that go.
+    pub(super) fn deletes(&self) -> impl Iterator<Item = Op> {
+        self.gone.iter().map(|&(table, uuid)| Op::Delete { table, uuid })
+    }
+}
+
+impl Collision {
+    fn new((table, uuid): RowId, row: &Row, name: Option<Arc<str>>) -> Self {
+        let of = match () {
+            () if mark::is_ours(row) => Other::Scope,
+            () if mark::is_kube_ovns(row) => Other::KubeOvn,
+            () => Other::Stranger,
+        };
+        Self { table, uuid, name, of }
+    }
+}
+
+/// Whether a row with the uuid of one of ours is indeed ours. Nothing but its uuid says so of a row that
+/// belongs to another row.
+fn is_marked(table: &Table, row: &Row) -> bool {
+    mark::carrier(table) == Carrier::Parent || mark::is_ours(row)
+}
+
+fn external_ids(desired: &Desired) -> Value {
+    let own = desired.columns.get(mark::COLUMN).map(Value::pairs).unwrap_or_default();
+    Value::map(own.iter().cloned().chain(mark::marks(&desired.owner, &desired.role)))
+}
+
+/// The columns of `desired` that `row` has otherwise. A column that the server lacks is not in `row`.
+fn changed(table: &Table, desired: &Desired, row: &Row) -> Columns {
+    let mut changed = Columns::new();
+    for (&column, value) in &desired.columns {
+        if row.get(column).is_some_and(|now| now != value) {
+            changed.insert(column, value.clone());
+        }
+    }
+    match mark::carrier(table) {
+        Carrier::ExternalIds => {
+            let ids = external_ids(desired);
+            if row.get(mark::COLUMN).is_none_or(|now| *now == ids) {
+                changed.remove(mark::COLUMN);
+            } else {
+                changed.insert(mark::COLUMN, ids);
+            }
+        }
+        // The name is the mark: a row that has another one is not ours.
+        Carrier::Name => {
+            changed.remove("name");
+        }
+        Carrier::Parent => {}
+    }
+    changed
+}

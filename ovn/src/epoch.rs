@@ -1,0 +1,70 @@
+//! Fencing: only the leader of the newest epoch writes. The epoch stands in `NB_Global.external_ids`,
+//! which northd ignores; it is raised by one at each change of leader, never taken from the Lease, whose
+//! transitions start again when somebody re-creates it.
+
+use ovsdb::op::{Columns, Condition, Op, Until};
+use ovsdb::replica::Replica;
+use ovsdb::value::{Uuid, Value};
+
+use crate::identity::uuid_v5;
+use crate::keys::set_keys;
+use crate::mark::EPOCH;
+use crate::nb::nb_global::{TABLE, column};
+use crate::owner::Owner;
+
+/// The epoch in the database is no number, so nobody can tell who leads.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("NB_Global external_ids:{EPOCH} is {0:?}, not a number")]
+pub struct BadEpoch(pub String);
+
+/// The first operation of every transaction: fails it at once unless `epoch` is still the newest.
+pub fn guard(epoch: u64) -> Op {
+    Op::Wait {
+        table: TABLE,
+        conditions: vec![Condition::includes(
+            column::EXTERNAL_IDS,
+            Value::map([(EPOCH, epoch.to_string())]),
+        )],
+        columns: vec![column::EXTERNAL_IDS],
+        until: Until::NotEqual,
+        rows: vec![],
+        timeout_ms: 0,
+    }
+}
+
+/// The epoch that the database has; nothing before the first leader.
+pub fn current(replica: &Replica) -> Result<Option<u64>, BadEpoch> {
+    let Some((_, row)) = replica.rows(TABLE).next() else { return Ok(None) };
+    let text = row.get(column::EXTERNAL_IDS).and_then(|ids| ids.get(EPOCH));
+    text.map(|text| text.parse().map_err(|_| BadEpoch(text.to_owned()))).transpose()
+}
+
+/// The transaction by which a new leader begins its reign, and the epoch it then has. It conflicts when
+/// somebody changed `external_ids` meanwhile: then the replica has the news, and it is made again.
+pub fn raise(replica: &Replica) -> Result<(Vec<Op>, u64), BadEpoch> {
+    let epoch = current(replica)?.map_or(1, |epoch| epoch + 1);
+    let Some((uuid, row)) = replica.rows(TABLE).next() else {
+        return Ok((vec![create(epoch)], epoch));
+    };
+    let ids = row.get(column::EXTERNAL_IDS).cloned().unwrap_or_default();
+    let unchanged = Op::Wait {
+        table: TABLE,
+        conditions: vec![Condition::uuid(uuid)],
+        columns: vec![column::EXTERNAL_IDS],
+        until: Until::Equal,
+        rows: vec![Columns::from([(column::EXTERNAL_IDS, ids.clone())])],
+        timeout_ms: 0,
+    };
+    let text = epoch.to_string();
+    let mut ops = vec![unchanged];
+    ops.extend(set_keys(TABLE, uuid, column::EXTERNAL_IDS, &ids, [(EPOCH, Some(text.as_str()))]));
+    Ok((ops, epoch))
+}
+
+/// The only row of NB_Global, when nobody has made it. A second one is refused by the schema.
+fn create(epoch: u64) -> Op {
+    let owner = Owner::cluster("globals", "northbound");
+    let uuid: Uuid = uuid_v5(TABLE, &owner, "", &"globals".into());
+    let ids = Value::map([(EPOCH, epoch.to_string())]);
+    Op::Insert { table: TABLE, uuid, row: Columns::from([(column::EXTERNAL_IDS, ids)]) }
+}
