@@ -1,0 +1,3 @@
+module lab/agnhost
+
+go 1.26.0
