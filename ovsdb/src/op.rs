@@ -1,7 +1,7 @@
 //! Operations of a transaction (RFC 7047 section 5.2) and what the server answers to them.
 //! Rows are named by uuids we chose ourselves, so there are no symbolic names.
 
-mod check;
+pub(crate) mod check;
 mod encode;
 #[cfg(test)]
 mod tests;

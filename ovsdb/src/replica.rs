@@ -13,6 +13,8 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+#[cfg(feature = "client")]
+pub(crate) use decode::TablesSeed;
 pub use decode::Updates;
 pub use edges::{EdgeChange, Members};
 pub use layout::Row;
