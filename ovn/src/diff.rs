@@ -3,9 +3,9 @@
 
 mod edges;
 mod rows;
-mod want;
 #[cfg(test)]
 mod tests;
+mod want;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -48,7 +48,10 @@ mod tests {
     fn a_changed_key_goes_before_it_comes() {
         assert_eq!(
             ops(&[("a", "1"), ("mine", "2")], &[("mine", Some("3"))]),
-            [(Mutator::Delete, Value::set(["mine"])), (Mutator::Insert, Value::map([("mine", "3")]))]
+            [
+                (Mutator::Delete, Value::set(["mine"])),
+                (Mutator::Insert, Value::map([("mine", "3")]))
+            ]
         );
     }
 

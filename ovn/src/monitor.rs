@@ -99,7 +99,9 @@ impl Watch {
             let ports = rows.iter().filter(|(table, _)| *table == LOGICAL_ROUTER_PORT);
             let bindings: Vec<_> = ports
                 .filter_map(|(table, uuid)| text(replica.get(table, uuid)?, "name"))
-                .flat_map(|port| replica.lookup(STATIC_MAC_BINDING, BY_PORT, &port).collect::<Vec<_>>())
+                .flat_map(|port| {
+                    replica.lookup(STATIC_MAC_BINDING, BY_PORT, &port).collect::<Vec<_>>()
+                })
                 .map(|uuid| (STATIC_MAC_BINDING, uuid))
                 .collect();
             rows.extend(bindings);

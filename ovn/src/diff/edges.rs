@@ -170,7 +170,12 @@ impl Pass<'_> {
                 return vec![];
             }
             let pairs = self.row((table, container)).and_then(|row| row.get(column.name));
-            return pairs.map(Value::pairs).unwrap_or_default().iter().map(|p| p.0.clone()).collect();
+            return pairs
+                .map(Value::pairs)
+                .unwrap_or_default()
+                .iter()
+                .map(|p| p.0.clone())
+                .collect();
         }
         let Some(members) = self.have.replica.members(table, column.name, &container) else {
             return vec![];

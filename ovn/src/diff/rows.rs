@@ -21,10 +21,11 @@ pub(super) struct Pass<'a> {
     pub(super) have: &'a Have<'a>,
     /// The rows of each scope that the database has now.
     pub(super) current: BTreeMap<&'a Owner, Vec<RowId>>,
-    /// Those that nobody wants.
+    /// Those that nobody wants, and that can go.
     pub(super) gone: BTreeSet<RowId>,
-    pub(super) withheld: BTreeMap<Owner, Withheld>,
+    /// Those that cannot, with the row that keeps them.
     pub(super) held: BTreeMap<RowId, RowId>,
+    pub(super) withheld: BTreeMap<Owner, Withheld>,
 }
 
 impl<'a> Pass<'a> {
@@ -41,7 +42,7 @@ impl<'a> Pass<'a> {
             held: BTreeMap::new(),
         };
         loop {
-            pass.gone = pass.unwanted();
+            (pass.gone, pass.held) = pass.unwanted();
             let referred = pass.referred();
             let found: Vec<_> = pass
                 .active()
@@ -53,8 +54,6 @@ impl<'a> Pass<'a> {
             }
             pass.withheld.extend(found);
         }
-        pass.held = pass.held_by_others();
-        pass.gone.retain(|id| !pass.held.contains_key(id));
         pass
     }
 
@@ -82,8 +81,21 @@ impl<'a> Pass<'a> {
         self.row(id).is_some_and(mark::is_ours)
     }
 
-    fn unwanted(&self) -> BTreeSet<RowId> {
-        self.rows().filter(|id| !self.want.rows.contains_key(id)).collect()
+    /// The rows that go, and those that would if a row that is not ours did not refer to them strongly.
+    fn unwanted(&self) -> (BTreeSet<RowId>, BTreeMap<RowId, RowId>) {
+        let (mut gone, mut held) = (BTreeSet::new(), BTreeMap::new());
+        for id in self.rows().filter(|id| !self.want.rows.contains_key(id)) {
+            let keeps = |(edge, strong): &&(Edge, bool)| *strong && !self.may_change(edge);
+            match self.holders(id).iter().find(keeps) {
+                Some((edge, _)) => {
+                    held.insert(id, (edge.table, edge.container));
+                }
+                None => {
+                    gone.insert(id);
+                }
+            }
+        }
+        (gone, held)
     }
 
     /// Everything that keeps a scope from being written, as far as is known.
@@ -143,7 +155,8 @@ impl<'a> Pass<'a> {
             for ((table, _), desired) in &state.rows {
                 let Some(table) = self.have.watch.get(table) else { continue };
                 for (column, value) in &desired.columns {
-                    let references = table.column(column).into_iter().flat_map(|c| c.references(value));
+                    let references =
+                        table.column(column).into_iter().flat_map(|c| c.references(value));
                     referred.extend(
                         references.filter(|(to, _)| to.strong).map(|(to, uuid)| (to.table, uuid)),
                     );
@@ -162,21 +175,14 @@ impl<'a> Pass<'a> {
         }
         let rows = self.have.replica.lookup(table.name, BY_NAME, name);
         let stays = |id: &RowId| {
-            let renamed = self.want.rows.get(id).is_some_and(|row| row.columns.get("name") != wanted);
+            let renamed =
+                self.want.rows.get(id).is_some_and(|row| row.columns.get("name") != wanted);
             !renamed && !self.gone.contains(id)
         };
         let others = rows.map(|uuid| (table.name, uuid)).filter(stays);
-        others.filter_map(|id| Some(Collision::new(id, self.row(id)?, text(self.row(id)?, "name")))).collect()
-    }
-
-    /// Rows that would go, but a row that is not ours refers to them strongly.
-    fn held_by_others(&self) -> BTreeMap<RowId, RowId> {
-        let holder = |id: &RowId| {
-            let holders = self.holders(*id);
-            let (edge, _) = holders.iter().find(|(edge, strong)| *strong && !self.may_change(edge))?;
-            Some((*id, (edge.table, edge.container)))
-        };
-        self.gone.iter().filter_map(holder).collect()
+        others
+            .filter_map(|id| Some(Collision::new(id, self.row(id)?, text(self.row(id)?, "name"))))
+            .collect()
     }
 
     /// The memberships that a row has, and whether they are strong.

@@ -86,7 +86,8 @@ fn check_edge(owner: &Owner, edge: &Edge, shape: Shape, watch: &Watch) -> Result
         return Err(Error::Unwatched { owner: owner.clone(), table: edge.table });
     };
     let column = facts.column(edge.column).filter(|column| column.shared && column.shape == shape);
-    let fits = |column: &Column| column.key.reference().is_some() == edge.member.as_uuid().is_some();
+    let fits =
+        |column: &Column| column.key.reference().is_some() == edge.member.as_uuid().is_some();
     if column.is_some_and(fits) {
         Ok(())
     } else {
