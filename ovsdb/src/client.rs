@@ -121,6 +121,7 @@ impl Database {
                 watch: Watch::new(database, leader_only),
                 schema: None,
                 position: None,
+                resumed: false,
                 requests: 0,
             },
             events: VecDeque::new(),
@@ -195,6 +196,11 @@ impl Database {
     /// The role of the server we talk to.
     pub fn server(&self) -> Option<&Server> {
         self.session.as_ref()?.server()
+    }
+
+    /// Whether the last snapshot was only what we had missed: the server knew our last transaction.
+    pub fn resumed(&self) -> bool {
+        self.memory.resumed
     }
 
     /// The endpoint that is used or tried.

@@ -40,6 +40,8 @@ pub(super) struct Memory {
     pub(super) schema: Option<Database>,
     /// The transaction up to which the replica is complete; `None`: only a snapshot will do.
     pub(super) position: Option<Uuid>,
+    /// The last snapshot was a difference.
+    pub(super) resumed: bool,
     /// The number of the last request; transactions' tokens are among them and never repeat.
     pub(super) requests: u64,
 }
@@ -216,7 +218,7 @@ impl Session {
             true => memory.replica.apply(updates)?,
             false => memory.replica.replace(updates),
         };
-        memory.position = position;
+        (memory.resumed, memory.position) = (resumed, position);
         self.live = true;
         self.news.push_back(News::Snapshot(changes));
         Ok(())

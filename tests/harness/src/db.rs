@@ -106,6 +106,23 @@ impl Db {
     /// Listens on a TCP port of 127.0.0.1 too, and answers with the port.
     pub fn listen_tcp(&self) -> u16 {
         self.appctl(&["ovsdb-server/add-remote", "ptcp:0:127.0.0.1"]);
+        self.port()
+    }
+
+    /// The same for a northbound database that asks after `probe` of silence (at least a second, by
+    /// itself five) whether the client is there, and hangs up after two.
+    pub fn listen_tcp_probing(&self, probe: Duration) -> u16 {
+        let probe = format!("inactivity_probe={}", probe.as_millis());
+        let db = format!("--db={}", self.remote());
+        self.run(
+            "ovn-nbctl",
+            &[&db, "set-connection", "ptcp:0:127.0.0.1", "--", "set", "connection", ".", &probe],
+        );
+        self.appctl(&["ovsdb-server/add-remote", "db:OVN_Northbound,NB_Global,connections"]);
+        self.port()
+    }
+
+    fn port(&self) -> u16 {
         wait_for("the server to name its port", SOON, || {
             let log = fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
             let (_, after) = log.rsplit_once("listening on port ").ok_or(log.clone())?;
@@ -167,7 +184,8 @@ pub(crate) fn serve(place: &Place, dir: &TempDir, database: &str) -> Running {
     let mut server = place.spawn("ovsdb-server", &args, &dir.path().join("output"));
     wait_for("ovsdb-server to listen", SOON, || {
         server.expect_alive();
-        UnixStream::connect(dir.path().join("sock")).is_ok()
+        let answers = |socket: &str| UnixStream::connect(dir.path().join(socket)).is_ok();
+        answers("sock") && answers("ctl")
     });
     server
 }
