@@ -128,6 +128,11 @@ impl Replica {
         self.table(table).rows.get(uuid)
     }
 
+    /// Whether the server's schema has the column; nothing is known of servers never followed.
+    pub fn has(&self, table: &str, column: &str) -> bool {
+        self.table(table).layout.slot(column).is_some()
+    }
+
     /// The rows that have `key` in the index.
     pub fn lookup(&self, table: &str, index: &str, key: &str) -> impl Iterator<Item = Uuid> + '_ {
         self.index(table, index).rows.get(key).into_iter().flat_map(Few::iter)

@@ -157,7 +157,7 @@ impl Pass<'_> {
             Some(row) if self.column(edge).is_some_and(|column| column.shape == Shape::Map) => {
                 row.get(edge.column).is_some() && self.entry(edge).is_none()
             }
-            Some(_) => !self.is_member(edge),
+            Some(_) => self.have.replica.has(edge.table, edge.column) && !self.is_member(edge),
         }
     }
 

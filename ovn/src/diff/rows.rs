@@ -13,7 +13,7 @@ use crate::mark::{self, Carrier};
 use crate::monitor::{BY_NAME, is_named, text};
 use crate::owner::Owner;
 use crate::state::{Desired, Edge, RowId, State};
-use crate::table::Table;
+use crate::table::{Column, Table};
 
 /// A pass over some scopes: what they have, and what becomes of it.
 pub(super) struct Pass<'a> {
@@ -67,6 +67,12 @@ impl<'a> Pass<'a> {
         self.active().flat_map(|(owner, _)| self.current.get(owner)).flatten().copied()
     }
 
+    /// A table that is watched and that the server has.
+    pub(super) fn table(&self, name: &str) -> Option<&'static Table> {
+        let has = |column: &Column| self.have.replica.has(name, column.name);
+        self.have.watch.get(name).filter(|table| table.columns.iter().any(has))
+    }
+
     pub(super) fn row(&self, (table, uuid): RowId) -> Option<&'a Row> {
         self.have.watch.get(table)?;
         self.have.replica.get(table, &uuid)
@@ -102,7 +108,7 @@ impl<'a> Pass<'a> {
     fn obstacles(&self, state: &State, referred: &HashSet<RowId>) -> Withheld {
         let mut obstacles = Withheld::default();
         for (id, desired) in &state.rows {
-            let Some(table) = self.have.watch.get(id.0) else { continue };
+            let Some(table) = self.table(id.0) else { continue };
             for (column, value) in &desired.columns {
                 let Some(column) = table.column(column) else { continue };
                 let references = column.references(value).map(|(to, uuid)| (to.table, uuid));
@@ -122,7 +128,7 @@ impl<'a> Pass<'a> {
             }
         }
         for edge in state.shares() {
-            let column = self.have.watch.get(edge.table).and_then(|t| t.column(edge.column));
+            let column = self.table(edge.table).and_then(|table| table.column(edge.column));
             let to = column.and_then(|column| column.key.reference());
             let member = to.and_then(|to| Some((to.table, edge.member.as_uuid()?)));
             let ends = [Some((edge.table, edge.container)), member].into_iter().flatten();
@@ -131,9 +137,10 @@ impl<'a> Pass<'a> {
         obstacles
     }
 
-    /// Whether the row is there when the batch is done. Of tables that are not watched nobody knows.
+    /// Whether the row is there when the batch is done. Of tables that are not watched nobody knows, and
+    /// references to what the server lacks are left out of what is sent.
     fn will_exist(&self, id: RowId) -> bool {
-        if self.have.watch.get(id.0).is_none() {
+        if self.table(id.0).is_none() {
             return true;
         }
         if self.row(id).is_some() {
@@ -213,7 +220,7 @@ impl<'a> Pass<'a> {
                 if !self.is_new((table, uuid)) {
                     continue;
                 }
-                let Some(facts) = self.have.watch.get(table) else { continue };
+                let Some(facts) = self.table(table) else { continue };
                 let mut row = desired.columns.clone();
                 row.extend(shares.remove(&(table, uuid)).unwrap_or_default());
                 match mark::carrier(facts) {

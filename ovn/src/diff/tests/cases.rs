@@ -430,9 +430,22 @@ fn rows_without_external_ids_are_found_by_name_and_by_parent() {
 
 #[test]
 fn what_the_server_lacks_is_left_out_and_the_diff_rests() {
-    let all = cluster();
-    let older = || Model::northbound().without("Logical_Switch", "other_config");
-    let model = built(older(), &all);
+    let mut all = cluster();
+    let mut model = built(Model::northbound().without("Logical_Switch", "other_config"), &all);
+    assert_eq!(full(&model, &all).unwrap(), Diff::default());
+
+    let group = Owner::cluster("group", "g");
+    let mut state = State::default();
+    let balancers = state.put(&group, "", "group", nb::LoadBalancerGroup::new());
+    let switch = switch_of("net1", "1400").1;
+    state.join(nb::logical_switch::edge::load_balancer_group(switch, balancers));
+    all.insert(group, state);
+    model = model.without("Logical_Switch", "load_balancer_group");
+    let diff = full(&model, &all).unwrap();
+    assert!(matches!(diff.ops[..], [Op::Insert { .. }]), "{diff:?}");
+    model.apply(&diff.ops).unwrap();
+    assert_eq!(full(&model, &all).unwrap(), Diff::default());
+    model = model.without_table("Load_Balancer_Group");
     assert_eq!(full(&model, &all).unwrap(), Diff::default());
 }
 

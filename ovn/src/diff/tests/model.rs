@@ -28,6 +28,15 @@ impl Model {
     /// The same server without a column.
     pub(super) fn without(mut self, table: &str, column: &str) -> Self {
         self.schema.tables.get_mut(table).unwrap().columns.remove(column).unwrap();
+        let rows = self.rows.iter_mut().filter(|((of, _), _)| of == table);
+        rows.for_each(|(_, row)| drop(row.remove(column)));
+        self
+    }
+
+    /// The same server without a table.
+    pub(super) fn without_table(mut self, table: &str) -> Self {
+        self.schema.tables.remove(table).unwrap();
+        self.rows.retain(|(of, _), _| of != table);
         self
     }
 
