@@ -11,7 +11,7 @@ use crate::{
     kube::{Kubectl, condition, items, unready},
     layout::Layout,
     oci::Archive,
-    plan::{API_PORT, API_SERVER, DNS_SERVICE, DOMAIN, Machine},
+    plan::{API_PORT, API_SERVER, DNS_SERVICE, DOMAIN, Machine, POD_CIDR, SERVICE_CIDR},
     process::{command, run, stream},
     screen::{Screen, Step},
     wait::{Look, until},
@@ -21,15 +21,28 @@ const NAMESPACE: &str = "kube-system";
 /// OVN elects and connects in seconds; a cold machine with two processors also starts a dozen pods.
 const READY: Duration = Duration::from_secs(240);
 
+/// Our image, as the chart needs to know it.
+pub(crate) struct Ours {
+    /// Under a tag that changes with its contents.
+    pub(crate) archive: Archive,
+    /// Changes exactly when OVS, OVN or their supervisor do.
+    ovs_revision: String,
+}
+
 /// Builds our binaries and the image that holds them.
 ///
 /// # Errors
 /// The build failed.
-pub(crate) fn build_image(layout: &Layout, screen: &Screen) -> Result<Archive> {
+pub(crate) fn build_image(layout: &Layout, screen: &Screen) -> Result<Ours> {
     screen.step("Our image, from source", |step| {
         let mut cargo = command("cargo", ["xtask", "image", "--profile", "lab"]);
-        stream(cargo.current_dir(&layout.repository), |line| step.message(line.trim()))?;
-        Ok(Archive::open(&layout.repository.join("target/image/kube-ovn.tar"))?.tagged_by_content())
+        let said = stream(cargo.current_dir(&layout.repository), |line| step.message(line.trim()))?;
+        let archive = Archive::open(&layout.repository.join("target/image/kube-ovn.tar"))?;
+        let revision = said
+            .lines()
+            .find_map(|line| line.strip_prefix("ovs-ovn revision "))
+            .unwrap_or_default();
+        Ok(Ours { archive: archive.tagged_by_content(), ovs_revision: revision.trim().to_owned() })
     })
 }
 
@@ -62,7 +75,7 @@ pub(crate) fn install_dns(kubectl: &Kubectl) -> Result<()> {
 pub(crate) fn install_chart(
     layout: &Layout,
     programs: &Programs,
-    image: &Archive,
+    image: &Ours,
     step: &Step,
 ) -> Result<()> {
     let chart = layout.repository.join("charts/kube-ovn");
@@ -82,12 +95,15 @@ fn helm(layout: &Layout, folder: &Path, chart: &Path, values: &Path) -> Result<(
 
 /// What differs from the chart's defaults: addresses of this cluster, its tunnel NIC, and OVS without a
 /// kernel module.
-fn values_of(image: &Archive) -> Value {
+fn values_of(image: &Ours) -> Value {
     json!({
         "apiServer": {"host": API_SERVER.to_string(), "port": API_PORT},
-        "global": {"images": {"kubeovn": {"tag": image.tag()}}},
+        "global": {"images": {"kubeovn": {"tag": image.archive.tag(), "ovsRevision": image.ovs_revision}}},
+        "image": {"pullPolicy": "Never"},
         "MASTER_NODES": API_SERVER.to_string(),
-        "networking": {"IFACE": "eth1"},
+        "networking": {"IFACE": "eth1", "OVS_DP_TYPE": "userspace"},
+        "ipv4": {"POD_CIDR": POD_CIDR, "SVC_CIDR": SERVICE_CIDR},
+        "DISABLE_MODULES_MANAGEMENT": true,
     })
 }
 
@@ -186,12 +202,11 @@ mod tests {
 
     #[test]
     fn the_chart_gets_the_image_that_was_built() {
-        let archive = Archive {
-            path: "".into(),
-            name: "docker.io/kubeovn/kube-ovn:v0.1.0".into(),
-            digest: format!("sha256:{:0>64}", "7"),
-        };
-        let values = values_of(&archive.tagged_by_content());
+        let digest = format!("sha256:{:0>64}", "7");
+        let archive =
+            Archive { path: "".into(), name: "docker.io/kubeovn/kube-ovn:v0.1.0".into(), digest };
+        let ours = Ours { archive: archive.tagged_by_content(), ovs_revision: "abc".into() };
+        let values = values_of(&ours);
         assert_eq!(values["global"]["images"]["kubeovn"]["tag"], "v0.1.0-000000000000");
     }
 

@@ -70,7 +70,7 @@ pub(crate) fn up(layout: &Layout, up: &Up) -> Result<()> {
     let programs = Programs::ensure_built(layout, &screen)?;
     let mut archives = images::own(layout, &programs)?;
     let ours = if up.no_network { None } else { Some(addons::build_image(layout, &screen)?) };
-    archives.extend(ours.clone());
+    archives.extend(ours.iter().map(|ours| ours.archive.clone()));
 
     forget_before_reboot(layout)?;
     fs::write(OWNER, layout.repository.as_os_str().as_encoded_bytes())?;

@@ -5,10 +5,15 @@ use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result, bail};
 
+use nix::errno::Errno;
+
 use crate::{
     plan::{HOST, HOST_INTERFACE, Machine, Network, OUTSIDE, ROUTER, SWITCH},
     process::{command, run, run_with_input},
 };
+
+/// Where `ip` keeps namespaces, mounted there on first use.
+const NAMESPACES: &str = "/run/netns";
 
 /// Makes the bridges and the machine's own link, if they are not there.
 ///
@@ -52,20 +57,37 @@ pub(crate) fn plug_in(machine: Machine) -> Result<()> {
     made
 }
 
-/// Removes the machine's namespace, and with it its ends of all cables; one that is not there is fine.
+/// Removes the machine's cables and namespace; what is not there is fine.
 ///
 /// # Errors
 /// `ip` failed.
 pub(crate) fn unplug(machine: Machine) -> Result<()> {
+    // The kernel takes its time with a namespace, and a new cable needs the old one's name.
+    if exists(SWITCH) {
+        let links = run(&mut command("ip", ["-n", SWITCH, "-o", "link", "show"]))?;
+        let ports = machine.networks().iter().map(|&network| machine.switch_port(network));
+        let there = ports.filter(|port| links.contains(&format!(" {port}@")));
+        batch(Some(SWITCH), &there.map(|port| format!("link del {port}")).collect::<Vec<_>>())?;
+    }
     if exists(&machine.namespace()) { delete(&machine.namespace()) } else { Ok(()) }
 }
 
-/// Removes the bridges and the machine's own link.
+/// Removes the bridges, the machine's own link, and the place of namespaces when no other is left in it.
 ///
 /// # Errors
 /// `ip` failed.
 pub(crate) fn remove_switch() -> Result<()> {
-    if exists(SWITCH) { delete(SWITCH) } else { Ok(()) }
+    if Path::new("/sys/class/net").join(HOST_INTERFACE).exists() {
+        run(&mut command("ip", ["link", "del", HOST_INTERFACE]))?;
+    }
+    if exists(SWITCH) {
+        delete(SWITCH)?;
+    }
+    match nix::mount::umount(NAMESPACES) {
+        // Not mounted, or others have namespaces there.
+        Ok(()) | Err(Errno::EINVAL | Errno::EBUSY | Errno::ENOENT) => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("cannot unmount {NAMESPACES}")),
+    }
 }
 
 /// Takes the switch's ends of a node's cables down, or up again.
@@ -102,7 +124,7 @@ pub(crate) fn processes(machine: Machine) -> Result<Vec<i32>> {
 
 /// Whether the namespace is there.
 pub(crate) fn exists(namespace: &str) -> bool {
-    Path::new("/run/netns").join(namespace).exists()
+    Path::new(NAMESPACES).join(namespace).exists()
 }
 
 fn bridges() -> Vec<String> {

@@ -29,11 +29,13 @@ type Outcome struct {
 	Error        string `json:"error,omitempty"`
 }
 
-// dial tries all URLs at once and prints an outcome for each, in their order.
+// dial tries the URLs one after the other, so that they do not slow each other down, or all at once, and
+// prints an outcome for each, in their order.
 func dial(args []string) error {
 	flags := flag.NewFlagSet("dial", flag.ExitOnError)
 	count := flags.Int("count", 1, "round trips; all must succeed")
 	timeout := flags.Duration("timeout", 2*time.Second, "for each round trip")
+	parallel := flags.Bool("parallel", false, "all URLs at once")
 	_ = flags.Parse(args)
 	if flags.NArg() == 0 || *count < 1 {
 		return errors.New(usage)
@@ -42,6 +44,9 @@ func dial(args []string) error {
 	var all sync.WaitGroup
 	for i, text := range flags.Args() {
 		all.Go(func() { outcomes[i] = measure(text, *count, *timeout) })
+		if !*parallel {
+			all.Wait()
+		}
 	}
 	all.Wait()
 	failed := 0
@@ -172,8 +177,14 @@ func icmp(ctx context.Context, host string) error {
 		if err != nil {
 			return err
 		}
-		// A raw socket sees the replies to everyone: ours repeats identifier, sequence and time.
-		if n >= len(request) && buffer[0] == echoReply && slices.Equal(buffer[4:len(request)], request[4:]) {
+		// A raw socket sees the IP header too, and the replies to everyone: ours repeats identifier,
+		// sequence and time.
+		header := int(buffer[0]&0xf) * 4
+		if n < header+len(request) {
+			continue
+		}
+		reply := buffer[header:n]
+		if reply[0] == echoReply && slices.Equal(reply[4:len(request)], request[4:]) {
 			return nil
 		}
 	}

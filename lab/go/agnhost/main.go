@@ -13,7 +13,7 @@ import (
 const usage = `usage:
   agnhost pause
   agnhost serve [-tcp ADDRESS] [-udp ADDRESS] [-name NAME]
-  agnhost dial [-count N] [-timeout DURATION] URL...
+  agnhost dial [-count N] [-timeout DURATION] [-parallel] URL...
 
 URLs of dial:
   tcp://HOST:PORT      one HTTP request on a new connection to a serve
