@@ -3,8 +3,6 @@
 
 mod edges;
 mod rows;
-#[cfg(test)]
-mod tests;
 mod want;
 
 use std::collections::{BTreeMap, BTreeSet};

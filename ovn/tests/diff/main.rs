@@ -1,19 +1,23 @@
-//! The diff against a model of the server: what holds for every cluster, then cases one by one.
+//! The diff against a model of the server: what holds for every cluster, then cases one by one; and
+//! against the real server, which also proves the model.
 
 mod cases;
 mod model;
 mod properties;
+mod records;
+mod server;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use super::{Diff, Error, Have, diff};
-use crate::monitor::Watch;
-use crate::nb;
-use crate::owner::Owner;
-use crate::state::{Edge, State};
 use model::Model;
+use ovn::diff::{Diff, Error, Have};
+use ovn::monitor::Watch;
+use ovn::owner::Owner;
+use ovn::state::{Edge, State};
+use ovn::{diff, nb};
+use ovsdb::replica::Replica;
 
 static WATCH: LazyLock<Watch> = LazyLock::new(|| Watch::database(&nb::DATABASE));
 
@@ -21,8 +25,8 @@ type States = BTreeMap<Owner, State>;
 type Former = BTreeMap<Owner, BTreeSet<Edge>>;
 
 /// A pass over `scopes` when everybody together wants `all`.
-fn pass(
-    model: &Model,
+fn pass_of(
+    replica: &Replica,
     all: &States,
     scopes: &BTreeSet<Owner>,
     former: &Former,
@@ -31,19 +35,30 @@ fn pass(
         all.clone().into_iter().partition(|(owner, _)| scopes.contains(owner));
     let elsewhere: BTreeSet<&Edge> = outside.values().flat_map(State::shares).collect();
     let still_wanted = |edge: &Edge| elsewhere.contains(edge);
-    let replica = model.replica(&WATCH);
-    diff(&inside, &Have { watch: &WATCH, replica: &replica, still_wanted: &still_wanted, former })
+    diff(&inside, &Have { watch: &WATCH, replica, still_wanted: &still_wanted, former })
 }
 
 /// A pass over everything.
-fn full(model: &Model, all: &States) -> Result<Diff, Error> {
-    let replica = model.replica(&WATCH);
+fn full_of(replica: &Replica, all: &States) -> Result<Diff, Error> {
     let mut all = all.clone();
-    for owner in WATCH.owners(&replica) {
+    for owner in WATCH.owners(replica) {
         all.entry(owner).or_default();
     }
     let scopes = all.keys().cloned().collect();
-    pass(model, &all, &scopes, &Former::new())
+    pass_of(replica, &all, &scopes, &Former::new())
+}
+
+fn pass(
+    model: &Model,
+    all: &States,
+    scopes: &BTreeSet<Owner>,
+    former: &Former,
+) -> Result<Diff, Error> {
+    pass_of(&model.replica(&WATCH), all, scopes, former)
+}
+
+fn full(model: &Model, all: &States) -> Result<Diff, Error> {
+    full_of(&model.replica(&WATCH), all)
 }
 
 /// The database that has been given `all` when it was empty.

@@ -7,11 +7,13 @@ use proptest::prelude::*;
 use ovsdb::op::Op;
 use ovsdb::value::{Atom, Uuid, Value};
 
-use super::model::Model;
-use super::world::{World, balancer, worlds};
-use super::{Diff, Former, States, built, full, pass};
-use crate::owner::Owner;
-use crate::state::State;
+use crate::model::Model;
+use crate::world::{World, balancer, worlds};
+use crate::{Former, States, built, full, pass};
+use ovn::diff::Diff;
+use ovn::nb;
+use ovn::owner::Owner;
+use ovn::state::State;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
@@ -107,7 +109,7 @@ proptest! {
     }
 }
 
-fn shares(state: &State) -> BTreeSet<crate::state::Edge> {
+fn shares(state: &State) -> BTreeSet<ovn::state::Edge> {
     state.shares().cloned().collect()
 }
 
@@ -130,7 +132,7 @@ fn add_foreign(model: &mut Model, marks: usize) -> BTreeSet<Uuid> {
     let row = |table: &str, at: u128, columns: Vec<(&'static str, Value)>| {
         let mut row: ovsdb::op::Columns = columns.into_iter().collect();
         row.insert("external_ids", ids.clone());
-        let table = crate::nb::DATABASE.table(table).unwrap().name;
+        let table = nb::DATABASE.table(table).unwrap().name;
         (table, Uuid::from_u128(at), row)
     };
     let all = |table: &str| -> Vec<Uuid> {
@@ -197,9 +199,9 @@ fn is_in(rows: &BTreeSet<Uuid>, atom: &Atom) -> bool {
 #[test]
 fn the_worlds_reach_every_kind_of_share() {
     let mut world = World::default();
-    world.subnets.insert(0, super::world::Subnet { uid: 0, mtu: 0, services: true, routed: true });
+    world.subnets.insert(0, crate::world::Subnet { uid: 0, mtu: 0, services: true, routed: true });
     let groups = BTreeSet::from([0]);
-    let port = super::world::Port { uid: 0, subnet: 0, address: 0, groups, external: true };
+    let port = crate::world::Port { uid: 0, subnet: 0, address: 0, groups, external: true };
     world.ports.insert(0, port);
     world.groups.insert(0, 0);
     world.services.insert(0, 0);

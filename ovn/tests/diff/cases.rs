@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use ovsdb::op::{Columns, Mutator, Op};
 use ovsdb::value::{Uuid, Value};
 
-use super::model::Model;
-use super::{Former, States, WATCH, built, full, pass};
-use crate::diff::{Collision, Diff, Error, Have, Other, diff};
-use crate::identity::uuid_v5;
-use crate::monitor::Watch;
-use crate::owner::Owner;
-use crate::state::State;
-use crate::{mark, nb};
+use crate::model::Model;
+use crate::{Former, States, WATCH, built, full, pass};
+use ovn::diff;
+use ovn::diff::{Collision, Diff, Error, Have, Other};
+use ovn::identity::uuid_v5;
+use ovn::monitor::Watch;
+use ovn::owner::Owner;
+use ovn::state::State;
+use ovn::{mark, nb};
 
 fn subnet() -> Owner {
     Owner::cluster("subnet", "net1")

@@ -9,24 +9,24 @@ use ovsdb::replica::Replica;
 use ovsdb::schema::{self, Reference};
 use ovsdb::value::{Atom, Uuid, Value};
 
-use crate::monitor::Watch;
+use ovn::monitor::Watch;
 
 type Row = BTreeMap<String, Value>;
 
 #[derive(Clone)]
-pub(super) struct Model {
+pub(crate) struct Model {
     schema: schema::Database,
-    pub(super) rows: BTreeMap<(String, Uuid), Row>,
+    pub(crate) rows: BTreeMap<(String, Uuid), Row>,
 }
 
 impl Model {
-    pub(super) fn northbound() -> Self {
-        let text = include_str!("../../../schema/ovn-nb.ovsschema");
+    pub(crate) fn northbound() -> Self {
+        let text = include_str!("../../schema/ovn-nb.ovsschema");
         Self { schema: schema::Database::parse(text).unwrap(), rows: BTreeMap::new() }
     }
 
     /// The same server without a column.
-    pub(super) fn without(mut self, table: &str, column: &str) -> Self {
+    pub(crate) fn without(mut self, table: &str, column: &str) -> Self {
         self.schema.tables.get_mut(table).unwrap().columns.remove(column).unwrap();
         let rows = self.rows.iter_mut().filter(|((of, _), _)| of == table);
         rows.for_each(|(_, row)| drop(row.remove(column)));
@@ -34,14 +34,14 @@ impl Model {
     }
 
     /// The same server without a table.
-    pub(super) fn without_table(mut self, table: &str) -> Self {
+    pub(crate) fn without_table(mut self, table: &str) -> Self {
         self.schema.tables.remove(table).unwrap();
         self.rows.retain(|(of, _), _| of != table);
         self
     }
 
     /// A replica that has just read everything.
-    pub(super) fn replica(&self, watch: &Watch) -> Replica {
+    pub(crate) fn replica(&self, watch: &Watch) -> Replica {
         let mut tables: BTreeMap<&str, serde_json::Map<String, serde_json::Value>> =
             BTreeMap::new();
         for ((table, uuid), row) in &self.rows {
@@ -55,12 +55,12 @@ impl Model {
         replica
     }
 
-    pub(super) fn column(&self, table: &str, uuid: Uuid, column: &str) -> Option<&Value> {
+    pub(crate) fn column(&self, table: &str, uuid: Uuid, column: &str) -> Option<&Value> {
         self.rows.get(&(table.to_owned(), uuid))?.get(column)
     }
 
     /// All of `ops`, or none and why.
-    pub(super) fn apply(&mut self, ops: &[Op]) -> Result<(), String> {
+    pub(crate) fn apply(&mut self, ops: &[Op]) -> Result<(), String> {
         let mut after = self.clone();
         for op in ops {
             after.execute(op)?;

@@ -6,42 +6,42 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::collection::{btree_map, btree_set};
 use proptest::prelude::*;
 
-use crate::identity::uuid_v5;
-use crate::nb;
-use crate::owner::Owner;
-use crate::state::State;
+use ovn::identity::uuid_v5;
+use ovn::nb;
+use ovn::owner::Owner;
+use ovn::state::State;
 use ovsdb::value::Uuid;
 
 /// Who there is, by small numbers; each with the version of its object, which makes its uid.
 #[derive(Clone, Debug, Default)]
-pub(super) struct World {
-    pub(super) subnets: BTreeMap<u8, Subnet>,
-    pub(super) ports: BTreeMap<u8, Port>,
-    pub(super) groups: BTreeMap<u8, u8>,
-    pub(super) services: BTreeMap<u8, u8>,
+pub(crate) struct World {
+    pub(crate) subnets: BTreeMap<u8, Subnet>,
+    pub(crate) ports: BTreeMap<u8, Port>,
+    pub(crate) groups: BTreeMap<u8, u8>,
+    pub(crate) services: BTreeMap<u8, u8>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Subnet {
-    pub(super) uid: u8,
-    pub(super) mtu: u8,
+pub(crate) struct Subnet {
+    pub(crate) uid: u8,
+    pub(crate) mtu: u8,
     /// Its switch has the load balancer.
-    pub(super) services: bool,
+    pub(crate) services: bool,
     /// It has a router port, route, policy and a binding of a MAC.
-    pub(super) routed: bool,
+    pub(crate) routed: bool,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Port {
-    pub(super) uid: u8,
-    pub(super) subnet: u8,
-    pub(super) address: u8,
-    pub(super) groups: BTreeSet<u8>,
+pub(crate) struct Port {
+    pub(crate) uid: u8,
+    pub(crate) subnet: u8,
+    pub(crate) address: u8,
+    pub(crate) groups: BTreeSet<u8>,
     /// An address that the set of the first group has for it.
-    pub(super) external: bool,
+    pub(crate) external: bool,
 }
 
-pub(super) fn worlds() -> impl Strategy<Value = World> {
+pub(crate) fn worlds() -> impl Strategy<Value = World> {
     let subnet = (0..2u8, 0..2u8, any::<bool>(), any::<bool>())
         .prop_map(|(uid, mtu, services, routed)| Subnet { uid, mtu, services, routed });
     let port = (0..2u8, 0..3u8, 0..3u8, btree_set(0..3u8, 0..3), any::<bool>()).prop_map(
@@ -63,7 +63,7 @@ pub(super) fn worlds() -> impl Strategy<Value = World> {
 
 impl World {
     /// The same without ports that have nowhere to be.
-    pub(super) fn sound(mut self) -> Self {
+    pub(crate) fn sound(mut self) -> Self {
         self.ports.retain(|_, port| self.subnets.contains_key(&port.subnet));
         for port in self.ports.values_mut() {
             port.groups.retain(|group| self.groups.contains_key(group));
@@ -72,7 +72,7 @@ impl World {
     }
 
     /// All scopes there can be: those of nothing have empty states.
-    pub(super) fn states(&self) -> BTreeMap<Owner, State> {
+    pub(crate) fn states(&self) -> BTreeMap<Owner, State> {
         let mut states = BTreeMap::from([(globals(), self.globals())]);
         for name in 0..5u8 {
             states.insert(subnet(name), self.subnet(name));
@@ -190,26 +190,26 @@ fn route(state: &mut State, owner: &Owner, uid: &str, name: u8) {
     state.put(owner, uid, "binding", binding);
 }
 
-pub(super) fn balancer() -> Uuid {
+pub(crate) fn balancer() -> Uuid {
     uuid_v5("Load_Balancer", &globals(), "", &"balancer".into())
 }
 
-pub(super) fn globals() -> Owner {
+pub(crate) fn globals() -> Owner {
     Owner::cluster("globals", "northbound")
 }
 
-pub(super) fn subnet(name: u8) -> Owner {
+pub(crate) fn subnet(name: u8) -> Owner {
     Owner::cluster("subnet", format!("subnet{name}"))
 }
 
-pub(super) fn port(name: u8) -> Owner {
+pub(crate) fn port(name: u8) -> Owner {
     Owner::new("port", "default", format!("port{name}"))
 }
 
-pub(super) fn group(name: u8) -> Owner {
+pub(crate) fn group(name: u8) -> Owner {
     Owner::cluster("group", format!("group{name}"))
 }
 
-pub(super) fn service(name: u8) -> Owner {
+pub(crate) fn service(name: u8) -> Owner {
     Owner::new("service", "default", format!("service{name}"))
 }
