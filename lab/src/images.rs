@@ -44,10 +44,25 @@ pub(crate) fn own(layout: &Layout, programs: &Programs) -> Result<Vec<Archive>> 
         (AGNHOST, &programs.agnhost, &["/agnhost"]),
         (COREDNS, &programs.coredns, &["/coredns"]),
     ];
-    images
+    let archives: Vec<_> = images
         .into_iter()
         .map(|(name, folder, entrypoint)| archive(layout, name, folder, entrypoint))
-        .collect()
+        .collect::<Result<_>>()?;
+    remove_former(&layout.images(), &archives)?;
+    Ok(archives)
+}
+
+/// Archives of programs that have changed since.
+fn remove_former(folder: &Path, archives: &[Archive]) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let ours =
+            path.extension().is_some_and(|extension| extension == "tar" || extension == "new");
+        if ours && archives.iter().all(|archive| archive.path != path) {
+            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// The file is named by the cache folder of its program, so by what the program was built from.

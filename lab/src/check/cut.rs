@@ -51,7 +51,7 @@ impl Cut {
             Hook::Untracked => ("prerouting", "notrack"),
         };
         format!(
-            "{}table {TABLE} {{ chain cut {{ type filter hook {hook} priority raw; {} {verdict}; }} }}\n",
+            "{}table {TABLE} {{\n chain cut {{\n type filter hook {hook} priority raw\n {} {verdict}\n }}\n}}\n",
             healed(),
             self.packets
         )
@@ -183,6 +183,6 @@ mod tests {
             ),
             "{rules}"
         );
-        assert!(rules.contains("hook input priority raw; tcp dport 8080 drop;"), "{rules}");
+        assert!(rules.contains("hook input priority raw\n tcp dport 8080 drop\n"), "{rules}");
     }
 }
