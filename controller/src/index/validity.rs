@@ -1,0 +1,108 @@
+//! Which subnets can stand beside each other.
+//!
+//! The elder is right: of two subnets of one VPC that overlap the younger one is invalid, so
+//! that an object made by mistake never harms one that works. Age is the creation time, then
+//! the name.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Index, Plan, Subnet};
+use crate::scope::{Dirty, Scope};
+
+/// What is wrong with a subnet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    /// The field of the spec, as the user wrote it.
+    pub field: String,
+    /// What is wrong with it, for people; names the value.
+    pub message: String,
+}
+
+impl Index {
+    /// Judges all subnets again; those whose verdict changed have moved, and are dirty with
+    /// what depends on them.
+    pub(super) fn judge(&mut self, dirty: &mut Dirty) {
+        let verdicts = self.verdicts();
+        let names: Vec<Arc<str>> = self.subnets.iter().map(|(key, _)| key.name.clone()).collect();
+        for name in names {
+            if verdicts.get(&name) != self.invalid.get(&name) {
+                dirty.insert(Scope::Subnet(name.clone()));
+                dirty.extend(self.gateways_of_subnet(&name));
+                self.moved.insert(name);
+            }
+        }
+        self.invalid = verdicts;
+    }
+
+    fn verdicts(&self) -> BTreeMap<Arc<str>, Invalid> {
+        let mut by_age: Vec<&Subnet> = self.subnets().collect();
+        by_age.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
+        let mut good: Vec<(&Subnet, &Plan)> = Vec::new();
+        let mut bad = BTreeMap::new();
+        for subnet in by_age {
+            let verdict = subnet.plan.as_ref().map_err(Clone::clone).and_then(|plan| {
+                self.stands(subnet, plan, &good)?;
+                Ok(plan)
+            });
+            match verdict {
+                Ok(plan) => good.push((subnet, plan)),
+                Err(invalid) => {
+                    bad.insert(subnet.name.clone(), invalid);
+                }
+            }
+        }
+        bad
+    }
+
+    /// Whether a plan, good by itself, can stand beside VPCs, nodes and elder subnets.
+    fn stands(
+        &self,
+        subnet: &Subnet,
+        plan: &Plan,
+        elders: &[(&Subnet, &Plan)],
+    ) -> Result<(), Invalid> {
+        let invalid = |field: &str, message: String| Err(Invalid { field: field.into(), message });
+        let cidr = || plan.cidrs.to_string();
+        if plan.vpc != self.names.vpc && self.vpc(&plan.vpc).is_none() {
+            return invalid("vpc", format!("VPC {} does not exist", plan.vpc));
+        }
+        let overlaps = |(_, elder): &&(&Subnet, &Plan)| {
+            elder.vpc == plan.vpc && elder.cidrs.overlaps(&plan.cidrs)
+        };
+        if let Some((elder, theirs)) = elders.iter().find(overlaps) {
+            let theirs = theirs.cidrs.to_string();
+            let message = format!("{} overlaps {theirs} of subnet {}", cidr(), elder.name);
+            return invalid("cidrBlock", message);
+        }
+        if plan.vpc != self.names.vpc {
+            return Ok(());
+        }
+        let elder_nodes = self.nodes().filter(|node| node.created <= subnet.created);
+        let inside = elder_nodes
+            .flat_map(|node| node.internal.iter().map(move |address| (node, *address)))
+            .find(|(_, address)| plan.cidrs.contains(*address));
+        match inside {
+            Some((node, address)) => {
+                let message = format!("{} contains {address} of node {}", cidr(), node.name);
+                invalid("cidrBlock", message)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// A subnet of the default VPC that contains an address of the node.
+    #[must_use]
+    pub fn subnet_around(&self, node: &super::Node) -> Option<(&Subnet, std::net::IpAddr)> {
+        let inside = |subnet: &Subnet, address| {
+            let plan = subnet.plan.as_ref().ok();
+            plan.is_some_and(|plan| plan.vpc == self.names.vpc && plan.cidrs.contains(address))
+                && !self.invalid.contains_key(&subnet.name)
+        };
+        let mut pairs = node
+            .internal
+            .iter()
+            .flat_map(|address| self.subnets().map(move |subnet| (subnet, *address)));
+        pairs.find(|(subnet, address)| inside(subnet, *address))
+    }
+}
