@@ -1,7 +1,8 @@
 //! Values of OVSDB columns in the shape the server's sets and maps have: sorted, compact, comparable.
 //! They do not know their column; encoding and decoding that needs the column's type takes it.
 
-mod json;
+mod decode;
+mod encode;
 #[cfg(test)]
 mod tests;
 
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 pub use uuid::Uuid;
 
-pub(crate) use json::{MembersSeed, ValueSeed};
+pub(crate) use decode::{MembersSeed, ValueSeed};
 
 /// A float that can be a key: ordered and hashed by its bits' total order.
 #[derive(Clone, Copy, Debug)]

@@ -34,7 +34,7 @@ async fn a_second_insert_of_one_uuid_is_rejected() {
     let db = Db::start(Schema::Nb);
     let mut nb = connect(&db).await;
     let sw = switch(Uuid::from_u128(1), "sw");
-    nb.transact(&[sw.clone()]).await.unwrap();
+    nb.transact(std::slice::from_ref(&sw)).await.unwrap();
     let error = nb.transact(&[sw]).await.unwrap_err();
     let Error::Rejected { index: 0, op: "insert", error: name, .. } = &error else {
         panic!("{error:?}")

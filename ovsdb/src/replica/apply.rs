@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::decode::{Cell, RowUpdate, Updates, Verb};
 use super::edges::EdgeChange;
 use super::few::UuidSet;
-use super::layout::{Layout, Row, Slot};
+use super::layout::{Column, Layout, Row, Slot};
 use super::{Change, Kind, Replica, Table};
 use crate::error::Error;
 use crate::schema::ColumnType;
@@ -188,12 +188,12 @@ impl Table {
             return;
         }
         self.layout = Arc::new(layout);
-        for row in self.rows.values_mut() {
-            let value = |column: &super::layout::Column| {
-                row.get(column.name).unwrap_or(&column.default).clone()
-            };
+        self.indexes.iter_mut().for_each(|index| index.rows.clear());
+        for (uuid, row) in &mut self.rows {
+            let value = |column: &Column| row.get(column.name).unwrap_or(&column.default).clone();
             let values = self.layout.columns.iter().map(value).collect();
             *row = Row { layout: self.layout.clone(), values };
+            self.indexes.iter_mut().for_each(|index| index.insert(*uuid, row));
         }
     }
 }

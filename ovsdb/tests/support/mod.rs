@@ -36,7 +36,8 @@ pub(crate) fn config(endpoints: Vec<Endpoint>) -> Config {
 
 /// A database that has delivered its first snapshot.
 pub(crate) async fn connect(db: &Db) -> Database {
-    let mut database = Database::connect(config(vec![db.remote().parse().unwrap()]));
+    let mut database =
+        Database::connect(config(vec![db.remote().parse().expect("the harness names endpoints")]));
     snapshot(&mut database).await;
     database
 }
