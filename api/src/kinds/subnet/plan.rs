@@ -126,7 +126,7 @@ pub fn check_name(subnet: &str, vpc: &str) -> Result<(), Invalid> {
 struct Faults(Vec<Invalid>);
 
 impl Faults {
-    fn add(&mut self, field: impl Into<String>, reason: impl ToString) {
+    fn add(&mut self, field: impl Into<String>, reason: impl std::fmt::Display) {
         self.0.push(Invalid { field: field.into(), reason: reason.to_string() });
     }
 
