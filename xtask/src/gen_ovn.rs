@@ -35,7 +35,8 @@ pub(crate) fn run(check: bool) -> anyhow::Result<()> {
     for source in &SOURCES {
         let path = root.join("ovn/schema").join(source.file);
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        let database = schema::Database::parse(&text).with_context(|| path.display().to_string())?;
+        let database =
+            schema::Database::parse(&text).with_context(|| path.display().to_string())?;
         generate(source, &database, &mut files)?;
     }
     let files = formatted(&root, &files)?;
@@ -110,10 +111,7 @@ fn formatted(root: &Path, files: &Files) -> anyhow::Result<Files> {
     if !status.success() {
         bail!("rustfmt refused the generated code below {}", scratch.display());
     }
-    files
-        .keys()
-        .map(|path| Ok((path.clone(), fs::read_to_string(scratch.join(path))?)))
-        .collect()
+    files.keys().map(|path| Ok((path.clone(), fs::read_to_string(scratch.join(path))?))).collect()
 }
 
 /// Files in the folders of generated code that would not be generated today.

@@ -205,7 +205,7 @@ impl Record for Acl {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `ACL` as a replica has it; a column that the replica lacks has its default.
+/// A row of `ACL` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct AclRow<'a>(&'a Row);
 

@@ -145,7 +145,7 @@ impl Record for Bfd {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `BFD` as a replica has it; a column that the replica lacks has its default.
+/// A row of `BFD` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct BfdRow<'a>(&'a Row);
 

@@ -91,7 +91,7 @@ impl Record for ChassisTemplateVar {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Chassis_Template_Var` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Chassis_Template_Var` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct ChassisTemplateVarRow<'a>(&'a Row);
 

@@ -91,7 +91,7 @@ impl Record for Copp {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Copp` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Copp` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct CoppRow<'a>(&'a Row);
 

@@ -91,7 +91,7 @@ impl Record for DhcpOptions {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `DHCP_Options` as a replica has it; a column that the replica lacks has its default.
+/// A row of `DHCP_Options` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct DhcpOptionsRow<'a>(&'a Row);
 

@@ -100,7 +100,7 @@ impl Record for DhcpRelay {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `DHCP_Relay` as a replica has it; a column that the replica lacks has its default.
+/// A row of `DHCP_Relay` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct DhcpRelayRow<'a>(&'a Row);
 

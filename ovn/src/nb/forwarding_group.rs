@@ -110,7 +110,7 @@ impl Record for ForwardingGroup {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Forwarding_Group` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Forwarding_Group` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct ForwardingGroupRow<'a>(&'a Row);
 

@@ -189,7 +189,7 @@ impl Record for LoadBalancer {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Load_Balancer` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Load_Balancer` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct LoadBalancerRow<'a>(&'a Row);
 

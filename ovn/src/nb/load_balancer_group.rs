@@ -73,7 +73,7 @@ impl Record for LoadBalancerGroup {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Load_Balancer_Group` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Load_Balancer_Group` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct LoadBalancerGroupRow<'a>(&'a Row);
 

@@ -91,7 +91,7 @@ impl Record for LoadBalancerHealthCheck {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Load_Balancer_Health_Check` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Load_Balancer_Health_Check` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct LoadBalancerHealthCheckRow<'a>(&'a Row);
 

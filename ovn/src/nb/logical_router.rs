@@ -183,7 +183,7 @@ impl Record for LogicalRouter {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Logical_Router` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Logical_Router` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct LogicalRouterRow<'a>(&'a Row);
 

@@ -165,7 +165,7 @@ impl Record for LogicalRouterPolicy {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Logical_Router_Policy` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Logical_Router_Policy` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct LogicalRouterPolicyRow<'a>(&'a Row);
 

@@ -211,7 +211,7 @@ impl Record for LogicalRouterPort {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Logical_Router_Port` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Logical_Router_Port` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct LogicalRouterPortRow<'a>(&'a Row);
 

@@ -158,7 +158,7 @@ impl Record for LogicalRouterStaticRoute {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Logical_Router_Static_Route` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Logical_Router_Static_Route` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct LogicalRouterStaticRouteRow<'a>(&'a Row);
 

@@ -187,7 +187,7 @@ impl Record for LogicalSwitch {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Logical_Switch` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Logical_Switch` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct LogicalSwitchRow<'a>(&'a Row);
 

@@ -235,7 +235,7 @@ impl Record for LogicalSwitchPort {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Logical_Switch_Port` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Logical_Switch_Port` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct LogicalSwitchPortRow<'a>(&'a Row);
 

@@ -110,7 +110,7 @@ impl Record for Mirror {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Mirror` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Mirror` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct MirrorRow<'a>(&'a Row);
 

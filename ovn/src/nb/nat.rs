@@ -195,7 +195,7 @@ impl Record for Nat {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `NAT` as a replica has it; a column that the replica lacks has its default.
+/// A row of `NAT` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct NatRow<'a>(&'a Row);
 

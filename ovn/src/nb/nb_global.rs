@@ -185,7 +185,7 @@ impl Record for NbGlobal {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `NB_Global` as a replica has it; a column that the replica lacks has its default.
+/// A row of `NB_Global` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct NbGlobalRow<'a>(&'a Row);
 

@@ -99,7 +99,7 @@ impl Record for PortGroup {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Port_Group` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Port_Group` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct PortGroupRow<'a>(&'a Row);
 

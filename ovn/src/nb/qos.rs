@@ -120,7 +120,7 @@ impl Record for QoS {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `QoS` as a replica has it; a column that the replica lacks has its default.
+/// A row of `QoS` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct QoSRow<'a>(&'a Row);
 

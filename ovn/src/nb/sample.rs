@@ -64,7 +64,7 @@ impl Record for Sample {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Sample` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Sample` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct SampleRow<'a>(&'a Row);
 

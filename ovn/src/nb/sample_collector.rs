@@ -101,7 +101,7 @@ impl Record for SampleCollector {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Sample_Collector` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Sample_Collector` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct SampleCollectorRow<'a>(&'a Row);
 

@@ -49,7 +49,7 @@ impl Record for AclId {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `ACL_ID` as a replica has it; a column that the replica lacks has its default.
+/// A row of `ACL_ID` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct AclIdRow<'a>(&'a Row);
 

@@ -63,7 +63,7 @@ impl Record for AddressSet {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Address_Set` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Address_Set` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct AddressSetRow<'a>(&'a Row);
 

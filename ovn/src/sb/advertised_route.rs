@@ -102,7 +102,7 @@ impl Record for AdvertisedRoute {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Advertised_Route` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Advertised_Route` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct AdvertisedRouteRow<'a>(&'a Row);
 

@@ -151,7 +151,7 @@ impl Record for Chassis {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Chassis` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Chassis` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct ChassisRow<'a>(&'a Row);
 

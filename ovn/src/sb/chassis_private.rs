@@ -101,7 +101,7 @@ impl Record for ChassisPrivate {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Chassis_Private` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Chassis_Private` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct ChassisPrivateRow<'a>(&'a Row);
 

@@ -163,7 +163,7 @@ impl Record for Connection {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Connection` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Connection` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionRow<'a>(&'a Row);
 

@@ -92,7 +92,7 @@ impl Record for ControllerEvent {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Controller_Event` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Controller_Event` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct ControllerEventRow<'a>(&'a Row);
 

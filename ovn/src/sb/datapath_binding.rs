@@ -83,7 +83,7 @@ impl Record for DatapathBinding {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Datapath_Binding` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Datapath_Binding` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct DatapathBindingRow<'a>(&'a Row);
 

@@ -74,7 +74,7 @@ impl Record for DHCPv6Options {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `DHCPv6_Options` as a replica has it; a column that the replica lacks has its default.
+/// A row of `DHCPv6_Options` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct DHCPv6OptionsRow<'a>(&'a Row);
 

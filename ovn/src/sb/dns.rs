@@ -108,7 +108,7 @@ impl Record for Dns {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `DNS` as a replica has it; a column that the replica lacks has its default.
+/// A row of `DNS` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct DnsRow<'a>(&'a Row);
 

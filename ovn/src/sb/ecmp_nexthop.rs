@@ -101,7 +101,7 @@ impl Record for EcmpNexthop {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `ECMP_Nexthop` as a replica has it; a column that the replica lacks has its default.
+/// A row of `ECMP_Nexthop` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct EcmpNexthopRow<'a>(&'a Row);
 

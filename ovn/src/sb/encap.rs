@@ -92,7 +92,7 @@ impl Record for Encap {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Encap` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Encap` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct EncapRow<'a>(&'a Row);
 

@@ -83,7 +83,7 @@ impl Record for Fdb {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `FDB` as a replica has it; a column that the replica lacks has its default.
+/// A row of `FDB` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct FdbRow<'a>(&'a Row);
 

@@ -109,7 +109,7 @@ impl Record for GatewayChassis {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Gateway_Chassis` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Gateway_Chassis` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct GatewayChassisRow<'a>(&'a Row);
 

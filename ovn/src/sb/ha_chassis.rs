@@ -83,7 +83,7 @@ impl Record for HaChassis {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `HA_Chassis` as a replica has it; a column that the replica lacks has its default.
+/// A row of `HA_Chassis` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct HaChassisRow<'a>(&'a Row);
 

@@ -92,7 +92,7 @@ impl Record for HaChassisGroup {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `HA_Chassis_Group` as a replica has it; a column that the replica lacks has its default.
+/// A row of `HA_Chassis_Group` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct HaChassisGroupRow<'a>(&'a Row);
 

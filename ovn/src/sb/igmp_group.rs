@@ -103,7 +103,7 @@ impl Record for IgmpGroup {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `IGMP_Group` as a replica has it; a column that the replica lacks has its default.
+/// A row of `IGMP_Group` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct IgmpGroupRow<'a>(&'a Row);
 

@@ -159,7 +159,7 @@ impl Record for IpMulticast {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `IP_Multicast` as a replica has it; a column that the replica lacks has its default.
+/// A row of `IP_Multicast` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct IpMulticastRow<'a>(&'a Row);
 

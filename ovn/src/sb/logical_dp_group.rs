@@ -53,7 +53,7 @@ impl Record for LogicalDpGroup {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Logical_DP_Group` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Logical_DP_Group` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct LogicalDpGroupRow<'a>(&'a Row);
 

@@ -175,7 +175,7 @@ impl Record for LogicalFlow {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Logical_Flow` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Logical_Flow` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct LogicalFlowRow<'a>(&'a Row);
 

@@ -75,7 +75,7 @@ impl Record for Meter {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Meter` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Meter` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct MeterRow<'a>(&'a Row);
 

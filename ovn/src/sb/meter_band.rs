@@ -74,7 +74,7 @@ impl Record for MeterBand {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Meter_Band` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Meter_Band` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct MeterBandRow<'a>(&'a Row);
 

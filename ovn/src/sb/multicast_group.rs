@@ -84,7 +84,7 @@ impl Record for MulticastGroup {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Multicast_Group` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Multicast_Group` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct MulticastGroupRow<'a>(&'a Row);
 

@@ -285,7 +285,7 @@ impl Record for PortBinding {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Port_Binding` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Port_Binding` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct PortBindingRow<'a>(&'a Row);
 

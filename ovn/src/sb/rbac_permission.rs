@@ -84,7 +84,7 @@ impl Record for RbacPermission {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `RBAC_Permission` as a replica has it; a column that the replica lacks has its default.
+/// A row of `RBAC_Permission` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct RbacPermissionRow<'a>(&'a Row);
 

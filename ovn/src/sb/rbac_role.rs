@@ -72,7 +72,7 @@ impl Record for RbacRole {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `RBAC_Role` as a replica has it; a column that the replica lacks has its default.
+/// A row of `RBAC_Role` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct RbacRoleRow<'a>(&'a Row);
 

@@ -118,7 +118,7 @@ impl Record for SbGlobal {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `SB_Global` as a replica has it; a column that the replica lacks has its default.
+/// A row of `SB_Global` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct SbGlobalRow<'a>(&'a Row);
 

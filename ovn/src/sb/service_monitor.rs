@@ -165,7 +165,7 @@ impl Record for ServiceMonitor {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Service_Monitor` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Service_Monitor` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceMonitorRow<'a>(&'a Row);
 

@@ -93,7 +93,7 @@ impl Record for StaticMacBinding {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Static_MAC_Binding` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Static_MAC_Binding` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct StaticMacBindingRow<'a>(&'a Row);
 

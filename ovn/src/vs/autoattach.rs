@@ -48,10 +48,7 @@ impl AutoAttach {
 
     /// Map from integer 0 to 16777215 to integer 0 to 4095.
     pub fn mappings(mut self, value: impl IntoIterator<Item = (i64, i64)>) -> Self {
-        self.0.insert(
-            column::MAPPINGS,
-            Value::map(value.into_iter().map(|(key, value)| (key, value))),
-        );
+        self.0.insert(column::MAPPINGS, Value::map(value));
         self
     }
 
@@ -78,7 +75,7 @@ impl Record for AutoAttach {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `AutoAttach` as a replica has it; a column that the replica lacks has its default.
+/// A row of `AutoAttach` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct AutoAttachRow<'a>(&'a Row);
 

@@ -184,10 +184,7 @@ impl Bridge {
 
     /// Map from integer 0 to 254 to strong reference to `Flow_Table`.
     pub fn flow_tables(mut self, value: impl IntoIterator<Item = (i64, Uuid)>) -> Self {
-        self.0.insert(
-            column::FLOW_TABLES,
-            Value::map(value.into_iter().map(|(key, value)| (key, value))),
-        );
+        self.0.insert(column::FLOW_TABLES, Value::map(value));
         self
     }
 
@@ -304,7 +301,7 @@ impl Record for Bridge {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Bridge` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Bridge` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct BridgeRow<'a>(&'a Row);
 

@@ -243,7 +243,7 @@ impl Record for Controller {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Controller` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Controller` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct ControllerRow<'a>(&'a Row);
 

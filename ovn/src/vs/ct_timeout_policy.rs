@@ -77,7 +77,7 @@ impl Record for CtTimeoutPolicy {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `CT_Timeout_Policy` as a replica has it; a column that the replica lacks has its default.
+/// A row of `CT_Timeout_Policy` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct CtTimeoutPolicyRow<'a>(&'a Row);
 

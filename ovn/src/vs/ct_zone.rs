@@ -83,7 +83,7 @@ impl Record for CtZone {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `CT_Zone` as a replica has it; a column that the replica lacks has its default.
+/// A row of `CT_Zone` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct CtZoneRow<'a>(&'a Row);
 

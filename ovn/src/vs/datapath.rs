@@ -75,10 +75,7 @@ impl Datapath {
 
     /// Map from integer 0 to 65535 to strong reference to `CT_Zone`.
     pub fn ct_zones(mut self, value: impl IntoIterator<Item = (i64, Uuid)>) -> Self {
-        self.0.insert(
-            column::CT_ZONES,
-            Value::map(value.into_iter().map(|(key, value)| (key, value))),
-        );
+        self.0.insert(column::CT_ZONES, Value::map(value));
         self
     }
 
@@ -113,7 +110,7 @@ impl Record for Datapath {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Datapath` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Datapath` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct DatapathRow<'a>(&'a Row);
 

@@ -101,7 +101,7 @@ impl Record for FlowSampleCollectorSet {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Flow_Sample_Collector_Set` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Flow_Sample_Collector_Set` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct FlowSampleCollectorSetRow<'a>(&'a Row);
 

@@ -111,7 +111,7 @@ impl Record for FlowTable {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Flow_Table` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Flow_Table` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct FlowTableRow<'a>(&'a Row);
 

@@ -464,7 +464,7 @@ impl Record for Interface {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Interface` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Interface` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct InterfaceRow<'a>(&'a Row);
 

@@ -153,7 +153,7 @@ impl Record for Manager {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Manager` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Manager` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct ManagerRow<'a>(&'a Row);
 

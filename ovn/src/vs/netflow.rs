@@ -117,7 +117,7 @@ impl Record for NetFlow {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `NetFlow` as a replica has it; a column that the replica lacks has its default.
+/// A row of `NetFlow` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct NetFlowRow<'a>(&'a Row);
 

@@ -249,7 +249,7 @@ impl Record for OpenVSwitch {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Open_vSwitch` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Open_vSwitch` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenVSwitchRow<'a>(&'a Row);
 

@@ -313,7 +313,7 @@ impl Record for Port {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Port` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Port` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct PortRow<'a>(&'a Row);
 

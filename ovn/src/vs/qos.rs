@@ -79,8 +79,7 @@ impl QoS {
 
     /// Map from integer 0 to 4294967295 to strong reference to `Queue`.
     pub fn queues(mut self, value: impl IntoIterator<Item = (i64, Uuid)>) -> Self {
-        self.0
-            .insert(column::QUEUES, Value::map(value.into_iter().map(|(key, value)| (key, value))));
+        self.0.insert(column::QUEUES, Value::map(value));
         self
     }
 
@@ -101,7 +100,7 @@ impl Record for QoS {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `QoS` as a replica has it; a column that the replica lacks has its default.
+/// A row of `QoS` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct QoSRow<'a>(&'a Row);
 

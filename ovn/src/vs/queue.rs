@@ -91,7 +91,7 @@ impl Record for Queue {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `Queue` as a replica has it; a column that the replica lacks has its default.
+/// A row of `Queue` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct QueueRow<'a>(&'a Row);
 

@@ -110,7 +110,7 @@ impl Record for SFlow {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `sFlow` as a replica has it; a column that the replica lacks has its default.
+/// A row of `sFlow` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct SFlowRow<'a>(&'a Row);
 

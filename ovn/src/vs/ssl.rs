@@ -102,7 +102,7 @@ impl Record for Ssl {
     const TABLE: &'static str = TABLE;
 }
 
-/// A row of `SSL` as a replica has it; a column that the replica lacks has its default.
+/// A row of `SSL` as a replica has it; a column that it lacks has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct SslRow<'a>(&'a Row);
 

@@ -1,5 +1,8 @@
 //! Cases one by one.
 
+mod shared;
+mod withheld;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ovsdb::op::{Columns, Mutator, Op};
@@ -9,7 +12,6 @@ use crate::model::Model;
 use crate::{Former, States, WATCH, built, full, pass};
 use ovn::diff;
 use ovn::diff::{Collision, Diff, Error, Have, Other};
-use ovn::identity::uuid_v5;
 use ovn::monitor::Watch;
 use ovn::owner::Owner;
 use ovn::state::State;
@@ -49,6 +51,10 @@ fn cluster() -> States {
 
 fn insert(table: &'static str, uuid: u128, row: impl Into<Columns>) -> Op {
     Op::Insert { table, uuid: Uuid::from_u128(uuid), row: row.into() }
+}
+
+fn mark_pairs(owner: &'static str) -> Vec<(&'static str, &'static str)> {
+    vec![(mark::VENDOR, mark::VENDOR_NAME), (mark::OWNER, owner), (mark::ROLE, "switch")]
 }
 
 fn former() -> Former {
@@ -142,236 +148,6 @@ fn a_pod_made_again_under_its_name_is_one_transaction() {
 }
 
 #[test]
-fn a_scope_that_refers_to_a_missing_row_waits_and_others_do_not() {
-    let mut all = cluster();
-    all.remove(&subnet());
-    let group = {
-        let mut state = State::default();
-        state.put(&Owner::cluster("group", "g"), "", "group", nb::PortGroup::new().name("g"));
-        state
-    };
-    all.insert(Owner::cluster("group", "g"), group);
-    let diff = full(&Model::northbound(), &all).unwrap();
-    let switch = ("Logical_Switch", switch_of("net1", "1400").1);
-    for name in ["a", "b"] {
-        let waits = &diff.withheld[&pod(name)];
-        assert!(waits.missing.contains(&switch), "{waits:?}");
-        assert!(waits.collisions.is_empty());
-    }
-    assert_eq!((diff.withheld.len(), diff.ops.len()), (2, 1), "{diff:?}");
-}
-
-#[test]
-fn waiting_spreads_to_those_who_refer_to_the_one_that_waits() {
-    let mut all = cluster();
-    all.remove(&subnet());
-    let (_, a) = port("a", "1", "10.0.0.2");
-    let owner = Owner::cluster("group", "g");
-    let mut state = State::default();
-    let group = state.put(&owner, "", "group", nb::PortGroup::new().name("g"));
-    state.join(nb::port_group::edge::ports(group, a));
-    all.insert(owner.clone(), state);
-    let diff = full(&Model::northbound(), &all).unwrap();
-    assert_eq!(diff.withheld[&owner].missing, BTreeSet::from([("Logical_Switch_Port", a)]));
-    assert_eq!(diff.ops, []);
-}
-
-#[test]
-fn a_row_that_goes_in_the_same_batch_counts_as_missing() {
-    let mut all = cluster();
-    let model = built(Model::northbound(), &all);
-    all.insert(subnet(), State::default());
-    let diff = full(&model, &all).unwrap();
-    assert_eq!(diff.withheld.keys().cloned().collect::<Vec<_>>(), [pod("a"), pod("b")]);
-    let switch = switch_of("net1", "1400").1;
-    assert_eq!(diff.ops, [Op::Delete { table: "Logical_Switch", uuid: switch }]);
-}
-
-#[test]
-fn a_row_that_nothing_would_keep_is_not_written() {
-    let mut state = State::default();
-    let row = nb::Acl::new().action("drop").direction("to-lport");
-    let uuid = state.put(&subnet(), "s1", "lonely", row);
-    let diff = full(&Model::northbound(), &States::from([(subnet(), state)])).unwrap();
-    assert_eq!(diff.withheld[&subnet()].unreferenced, BTreeSet::from([("ACL", uuid)]));
-    assert_eq!(diff.ops, []);
-}
-
-#[test]
-fn a_row_that_lost_its_marks_is_somebody_elses() {
-    let mut all = cluster();
-    let mut model = built(Model::northbound(), &all);
-    let uuid = switch_of("net1", "1400").1;
-    let row = Columns::from([("external_ids", Value::map([("vendor", "kube-ovn")]))]);
-    model.apply(&[Op::Update { table: "Logical_Switch", uuid, row }]).unwrap();
-    all.insert(subnet(), switch_of("net1", "9000").0);
-    let diff = full(&model, &all).unwrap();
-    assert_eq!(diff.ops, []);
-    let (table, name, of) = ("Logical_Switch", None, Other::KubeOvn);
-    let collisions = BTreeSet::from([Collision { table, uuid, name, of }]);
-    assert_eq!(diff.withheld[&subnet()].collisions, collisions);
-}
-
-#[test]
-fn a_name_that_another_row_has_is_not_taken_twice() {
-    for (ids, of) in [
-        (vec![], Other::Stranger),
-        (vec![("vendor", "kube-ovn")], Other::KubeOvn),
-        (mark_pairs("subnet//other"), Other::Scope),
-    ] {
-        let mut model = Model::northbound();
-        let theirs = nb::LogicalSwitch::new().name("net1").external_ids(ids);
-        model.apply(&[insert("Logical_Switch", 7, theirs)]).unwrap();
-        // The other scope is not in the pass.
-        let scopes = BTreeSet::from([subnet()]);
-        let diff = pass(&model, &cluster(), &scopes, &former()).unwrap();
-        let (table, uuid) = ("Logical_Switch", Uuid::from_u128(7));
-        let collision = Collision { table, uuid, name: Some("net1".into()), of };
-        assert_eq!(diff.withheld[&subnet()].collisions, BTreeSet::from([collision]));
-        assert_eq!(diff.ops, []);
-    }
-}
-
-fn mark_pairs(owner: &'static str) -> Vec<(&'static str, &'static str)> {
-    vec![(mark::VENDOR, mark::VENDOR_NAME), (mark::OWNER, owner), (mark::ROLE, "switch")]
-}
-
-#[test]
-fn a_name_passes_from_row_to_row_within_a_scope() {
-    let two = |first: &str, second: Option<&str>| {
-        let mut state = State::default();
-        state.put(&subnet(), "", "first", nb::PortGroup::new().name(first));
-        if let Some(second) = second {
-            state.put(&subnet(), "", "second", nb::PortGroup::new().name(second));
-        }
-        States::from([(subnet(), state)])
-    };
-    let mut model = built(Model::northbound(), &two("x", None));
-    let diff = full(&model, &two("y", Some("x"))).unwrap();
-    assert!(diff.withheld.is_empty(), "{diff:?}");
-    model.apply(&diff.ops).unwrap();
-}
-
-#[test]
-fn rows_of_a_running_kube_ovn_are_reported_and_kept() {
-    let mut model = Model::northbound();
-    let theirs = nb::LogicalSwitch::new().name("join").external_ids([("vendor", "kube-ovn")]);
-    model.apply(&[insert("Logical_Switch", 7, theirs)]).unwrap();
-    let replica = model.replica(&WATCH);
-    assert_eq!(WATCH.kube_ovns(&replica), [("Logical_Switch", Uuid::from_u128(7))]);
-    assert_eq!(full(&model, &States::new()).unwrap(), Diff::default());
-}
-
-#[test]
-fn a_foreign_row_that_refers_to_ours_keeps_it_and_is_named() {
-    let mut all = cluster();
-    let mut model = built(Model::northbound(), &all);
-    let (_, a) = port("a", "1", "10.0.0.2");
-    let row = Columns::from([("name", "theirs".into()), ("ports", a.into())]);
-    model.apply(&[insert("Logical_Switch", 7, row)]).unwrap();
-    all.insert(pod("a"), State::default());
-    let diff = full(&model, &all).unwrap();
-    let holder = ("Logical_Switch", Uuid::from_u128(7));
-    assert_eq!(diff.held, BTreeMap::from([(("Logical_Switch_Port", a), holder)]));
-    model.apply(&diff.ops).unwrap();
-    let ours = model.column("Logical_Switch", switch_of("net1", "1400").1, "ports").unwrap();
-    assert!(!ours.contains(&a.into()));
-    assert_eq!(full(&model, &all).unwrap().ops, []);
-}
-
-#[test]
-fn an_address_goes_with_the_last_scope_that_wants_it() {
-    let group = Owner::cluster("group", "g");
-    let mut state = State::default();
-    let set = state.put(&group, "", "set", nb::AddressSet::new().name("g"));
-    let wanting = || {
-        let mut state = State::default();
-        state.join(nb::address_set::edge::addresses(set, "192.0.2.1"));
-        state
-    };
-    let mut all = States::from([(group, state), (pod("a"), wanting()), (pod("b"), wanting())]);
-    let mut model = built(Model::northbound(), &all);
-    for (name, left) in [("a", 1), ("b", 0)] {
-        let was = std::mem::take(all.get_mut(&pod(name)).unwrap());
-        let former = Former::from([(pod(name), was.shares().cloned().collect())]);
-        let diff = pass(&model, &all, &BTreeSet::from([pod(name)]), &former).unwrap();
-        model.apply(&diff.ops).unwrap();
-        assert_eq!(model.column("Address_Set", set, "addresses").unwrap().len(), left);
-    }
-}
-
-#[test]
-fn entries_of_a_shared_map_change_one_by_one() {
-    let owner = Owner::cluster("globals", "g");
-    let mut state = State::default();
-    let lb = state.put(&owner, "", "lb", nb::LoadBalancer::new().name("lb"));
-    let entered = |vips: &[(&str, &str)]| {
-        let mut state = State::default();
-        for (vip, backends) in vips {
-            state.enter(nb::load_balancer::edge::vips(lb, *vip), *backends);
-        }
-        state
-    };
-    let service = pod("service");
-    let before = entered(&[("10.96.0.1:80", "10.16.0.1:80"), ("10.96.0.1:443", "10.16.0.1:443")]);
-    let mut all = States::from([(owner, state), (service.clone(), before.clone())]);
-    let mut model = built(Model::northbound(), &all);
-    all.insert(service.clone(), entered(&[("10.96.0.1:80", "10.16.0.2:80")]));
-    let former = Former::from([(service.clone(), before.shares().cloned().collect())]);
-    let diff = pass(&model, &all, &BTreeSet::from([service]), &former).unwrap();
-    let mutate = |mutator, value| Op::Mutate {
-        table: "Load_Balancer",
-        uuid: lb,
-        column: "vips",
-        mutator,
-        value,
-    };
-    assert_eq!(
-        diff.ops,
-        [
-            mutate(Mutator::Delete, Value::set(["10.96.0.1:80", "10.96.0.1:443"])),
-            mutate(Mutator::Insert, Value::map([("10.96.0.1:80", "10.16.0.2:80")])),
-        ]
-    );
-    model.apply(&diff.ops).unwrap();
-    assert_eq!(model.rows, built(Model::northbound(), &all).rows);
-}
-
-#[test]
-fn a_map_written_whole_has_no_entries_of_others() {
-    let mut state = State::default();
-    let row = nb::LoadBalancer::new().name("lb").vips([("10.96.0.1:80", "10.16.0.1:80")]);
-    let lb = state.put(&subnet(), "", "lb", row);
-    let alone = States::from([(subnet(), state.clone())]);
-    let mut model = built(Model::northbound(), &alone);
-    assert_eq!(full(&model, &alone).unwrap(), Diff::default());
-    let (column, value) = ("vips", Value::map([("10.96.0.9:80", "")]));
-    let stray =
-        Op::Mutate { table: "Load_Balancer", uuid: lb, column, mutator: Mutator::Insert, value };
-    model.apply(&[stray]).unwrap();
-    model.apply(&full(&model, &alone).unwrap().ops).unwrap();
-    assert_eq!(model.rows, built(Model::northbound(), &alone).rows);
-    state.enter(nb::load_balancer::edge::vips(lb, "10.96.0.2:80"), "");
-    let both = States::from([(subnet(), state)]);
-    let error = Error::Column { owner: subnet(), table: "Load_Balancer", column };
-    assert_eq!(full(&model, &both).unwrap_err(), error);
-}
-
-#[test]
-fn scopes_that_disagree_on_an_entry_are_a_mistake() {
-    let lb = Uuid::from_u128(1);
-    let entry = |value: &str| {
-        let mut state = State::default();
-        state.enter(nb::load_balancer::edge::vips(lb, "10.96.0.1:80"), value);
-        state
-    };
-    let all = States::from([(pod("a"), entry("x")), (pod("b"), entry("y"))]);
-    let (table, column) = ("Load_Balancer", "vips");
-    let error = Error::Entry { owner: pod("b"), table, column, container: lb };
-    assert_eq!(full(&Model::northbound(), &all).unwrap_err(), error);
-}
-
-#[test]
 fn states_that_no_database_could_hold_are_mistakes() {
     let model = Model::northbound();
     let (mut twice, uuid) = switch_of("net1", "1400");
@@ -460,10 +236,4 @@ fn a_row_keeps_its_identity_when_the_owner_mark_was_changed_by_hand() {
     model.apply(&[Op::Update { table: "Logical_Switch", uuid, row }]).unwrap();
     model.apply(&full(&model, &all).unwrap().ops).unwrap();
     assert_eq!(model.rows, built(Model::northbound(), &all).rows);
-}
-
-#[test]
-fn uuids_are_those_of_the_identity() {
-    let (_, uuid) = switch_of("net1", "1400");
-    assert_eq!(uuid, uuid_v5("Logical_Switch", &subnet(), "s1", &"switch".into()));
 }
