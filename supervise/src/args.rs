@@ -176,7 +176,8 @@ pub struct NicPattern {
 
 impl NicPattern {
     fn parse(word: &str) -> anyhow::Result<Self> {
-        let expression = Regex::new(&format!("^(?:{word})$")).with_context(|| format!("--iface: {word:?}"))?;
+        let expression =
+            Regex::new(&format!("^(?:{word})$")).with_context(|| format!("--iface: {word:?}"))?;
         Ok(Self { word: word.to_owned(), expression })
     }
 
@@ -223,7 +224,8 @@ fn node_name(given: String) -> anyhow::Result<String> {
         return Ok(given);
     }
     let host = nix::unistd::gethostname().context("name of this host")?;
-    host.into_string().map_err(|name| anyhow::anyhow!("this host's name {} is no text", name.display()))
+    host.into_string()
+        .map_err(|name| anyhow::anyhow!("this host's name {} is no text", name.display()))
 }
 
 #[cfg(test)]
@@ -245,7 +247,10 @@ mod tests {
         let config = node(&["--iface=bond0.100, eth[12]"]).unwrap();
         let matching = |nic: &str| config.iface.iter().any(|pattern| pattern.matches(nic));
         assert!(matching("bond0.100") && matching("eth1") && matching("eth2"));
-        assert!(!matching("eth12") && !matching("veth1"), "an expression should match the whole name");
+        assert!(
+            !matching("eth12") && !matching("veth1"),
+            "an expression should match the whole name"
+        );
     }
 
     #[test]

@@ -50,6 +50,7 @@ pub async fn run(config: Central) -> anyhow::Result<()> {
     let northd = Kept::start(northd(&config, &dirs), metrics.clone());
 
     let health = run::Health::default();
+    [NB, SB, NORTHD].into_iter().for_each(|part| health.expect(part));
     let (tell, leads) = watch::channel(observe::Leads::default());
     let mut parts = run::Parts::default();
     parts.add("probes", run::serve(config.listen, health.clone(), registry));
@@ -92,7 +93,11 @@ async fn server(
     let database = Database { file: config.data_dir.join(format!("{name}.db")), schema };
     database.prepare().await?;
     let server = Program::named("ovsdb-server", role, &config.run_dir, name, dirs);
-    database.served_by(server, &config.run_dir.join(format!("{name}.json")), &remotes(config, name, port))
+    database.served_by(
+        server,
+        &config.run_dir.join(format!("{name}.json")),
+        &remotes(config, name, port),
+    )
 }
 
 /// The socket that tools in the pod use by default, and the port for everyone else.

@@ -42,7 +42,12 @@ impl Database {
     }
 
     /// Makes `server` serve this database alone, at `remotes`, by the configuration file `config`.
-    pub(crate) fn served_by(&self, server: Program, config: &Path, remotes: &[Remote]) -> anyhow::Result<Program> {
+    pub(crate) fn served_by(
+        &self,
+        server: Program,
+        config: &Path,
+        remotes: &[Remote],
+    ) -> anyhow::Result<Program> {
         fs::write(config, configuration(&self.file, remotes).to_string())
             .with_context(|| config.display().to_string())?;
         let mut option = std::ffi::OsString::from("--config-file=");
@@ -63,10 +68,13 @@ pub(crate) struct Remote {
 /// What ovsdb-server(1) calls its configuration file.
 fn configuration(file: &Path, remotes: &[Remote]) -> Value {
     let options = |remote: &Remote| match remote.probe {
-        Some(probe) => json!({ "inactivity-probe": u64::try_from(probe.as_millis()).unwrap_or(u64::MAX) }),
+        Some(probe) => {
+            json!({ "inactivity-probe": u64::try_from(probe.as_millis()).unwrap_or(u64::MAX) })
+        }
         None => json!({}),
     };
-    let remotes: Map<_, _> = remotes.iter().map(|remote| (remote.target.clone(), options(remote))).collect();
+    let remotes: Map<_, _> =
+        remotes.iter().map(|remote| (remote.target.clone(), options(remote))).collect();
     json!({ "remotes": remotes, "databases": { file.display().to_string(): {} } })
 }
 

@@ -12,7 +12,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Held for as long as this process may touch a folder's files; the kernel frees it however the process ends.
 #[derive(Debug)]
-pub(crate) struct Claim(#[allow(dead_code, reason = "the lock lasts as long as the file is open")] File);
+pub(crate) struct Claim(
+    #[allow(dead_code, reason = "the lock lasts as long as the file is open")] File,
+);
 
 /// Waits until no other supervisor uses `folder` for `purpose`: while a pod is replaced, two can overlap.
 pub(crate) async fn claim(folder: &Path, purpose: &str) -> anyhow::Result<Claim> {
@@ -29,7 +31,9 @@ pub(crate) async fn claim(folder: &Path, purpose: &str) -> anyhow::Result<Claim>
                 }
                 tokio::time::sleep(PAUSE).await;
             }
-            Err(TryLockError::Error(error)) => return Err(error).context(path.display().to_string()),
+            Err(TryLockError::Error(error)) => {
+                return Err(error).context(path.display().to_string());
+            }
         }
     }
 }
@@ -53,8 +57,12 @@ pub(crate) fn clear(folder: &Path, stale: impl Fn(&str) -> bool) -> anyhow::Resu
 
 /// Whether `file` is `program`'s pid file or control socket (`program.pid`, `program.123.ctl`, `program.ctl`).
 pub(crate) fn belongs(file: &str, program: &str) -> bool {
-    let Some(rest) = file.strip_prefix(program).and_then(|rest| rest.strip_prefix('.')) else { return false };
-    rest == "pid" || rest == "ctl" || rest.strip_suffix(".ctl").is_some_and(|pid| pid.parse::<u32>().is_ok())
+    let Some(rest) = file.strip_prefix(program).and_then(|rest| rest.strip_prefix('.')) else {
+        return false;
+    };
+    rest == "pid"
+        || rest == "ctl"
+        || rest.strip_suffix(".ctl").is_some_and(|pid| pid.parse::<u32>().is_ok())
 }
 
 #[cfg(test)]
@@ -66,7 +74,13 @@ mod tests {
         for file in ["ovn-northd.pid", "ovn-northd.12.ctl", "ovn-northd.ctl"] {
             assert!(belongs(file, "ovn-northd"), "{file}");
         }
-        for file in ["ovn-northd", "ovn-northd.log", "ovn-northd2.pid", "ovn-northd.x.ctl", "kube-ovn-daemon.sock"] {
+        for file in [
+            "ovn-northd",
+            "ovn-northd.log",
+            "ovn-northd2.pid",
+            "ovn-northd.x.ctl",
+            "kube-ovn-daemon.sock",
+        ] {
             assert!(!belongs(file, "ovn-northd"), "{file}");
         }
     }
@@ -79,7 +93,10 @@ mod tests {
         let second = claim(folder.path(), "node");
         tokio::pin!(second);
         let soon = Duration::from_millis(50);
-        assert!(tokio::time::timeout(soon, &mut second).await.is_err(), "the claim should be exclusive");
+        assert!(
+            tokio::time::timeout(soon, &mut second).await.is_err(),
+            "the claim should be exclusive"
+        );
         drop((first, other));
         second.await.unwrap();
     }

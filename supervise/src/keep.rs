@@ -72,7 +72,12 @@ impl Kept {
     }
 }
 
-async fn keep(program: Program, tell: watch::Sender<Seen>, mut stop: watch::Receiver<bool>, metrics: Metrics) {
+async fn keep(
+    program: Program,
+    tell: watch::Sender<Seen>,
+    mut stop: watch::Receiver<bool>,
+    metrics: Metrics,
+) {
     let mut backoff = Backoff::default();
     let role = program.role;
     while !*stop.borrow() {

@@ -38,15 +38,21 @@ fn link(json: &Value) -> Link {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let infos = json["addr_info"].as_array().map(Vec::as_slice).unwrap_or_default();
     let own = infos.iter().filter(|info| info["scope"] != "link" && info["scope"] != "host");
-    let addresses = own.filter_map(|info| Some(format!("{}/{}", info["local"].as_str()?, info["prefixlen"])));
-    Link { name: text(&json["ifname"]), mac: text(&json["address"]), addresses: addresses.collect() }
+    let addresses =
+        own.filter_map(|info| Some(format!("{}/{}", info["local"].as_str()?, info["prefixlen"])));
+    Link {
+        name: text(&json["ifname"]),
+        mac: text(&json["address"]),
+        addresses: addresses.collect(),
+    }
 }
 
 /// The routes of the main table through `nic`, as words for `ip route`, without those the kernel makes from addresses.
 pub(crate) async fn routes(nic: &str) -> anyhow::Result<Vec<String>> {
     let mut routes = Vec::new();
     for family in ["-4", "-6"] {
-        let text = tool("ip", &["-json", family, "route", "show", "table", "main", "dev", nic]).await?;
+        let text =
+            tool("ip", &["-json", family, "route", "show", "table", "main", "dev", nic]).await?;
         // ip prints nothing at all for a family without routes.
         if text.trim().is_empty() {
             continue;
@@ -62,7 +68,9 @@ fn route(json: &Value) -> Option<String> {
         return None;
     }
     let mut words = vec![json["dst"].as_str()?.to_owned()];
-    for (key, word) in [("gateway", "via"), ("prefsrc", "src"), ("scope", "scope"), ("protocol", "proto")] {
+    for (key, word) in
+        [("gateway", "via"), ("prefsrc", "src"), ("scope", "scope"), ("protocol", "proto")]
+    {
         if let Some(value) = json[key].as_str() {
             words.extend([word.to_owned(), value.to_owned()]);
         }
@@ -86,7 +94,9 @@ pub(crate) async fn ip(commands: &[String]) -> anyhow::Result<()> {
 
 /// Drops what comes in at `nic` before the kernel's own stack sees it; packet sockets, OVS's among them, still do.
 pub(crate) async fn drop_ingress(nic: &str) -> anyhow::Result<()> {
-    let chain = format!("netdev {TABLE} ingress {{ type filter hook ingress device \"{nic}\" priority 0; policy drop; }}");
+    let chain = format!(
+        "netdev {TABLE} ingress {{ type filter hook ingress device \"{nic}\" priority 0; policy drop; }}"
+    );
     restore_ingress().await?;
     tool("nft", &[format!("add table netdev {TABLE}; add chain {chain}")]).await.map(drop)
 }

@@ -37,10 +37,18 @@ impl Metrics {
             restarts: Family::default(),
             file_size: Family::default(),
         };
-        registry.register(status, "Whether the program answers (1) or not (0)", metrics.status.clone());
+        registry.register(
+            status,
+            "Whether the program answers (1) or not (0)",
+            metrics.status.clone(),
+        );
         let help = "How often the program ended by itself and was started again";
         registry.register("kube_ovn_supervise_restarts", help, metrics.restarts.clone());
-        registry.register("kube_ovn_db_file_size_bytes", "Size of the database file", metrics.file_size.clone());
+        registry.register(
+            "kube_ovn_db_file_size_bytes",
+            "Size of the database file",
+            metrics.file_size.clone(),
+        );
         metrics
     }
 

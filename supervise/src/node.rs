@@ -47,6 +47,7 @@ pub async fn run(config: Node) -> anyhow::Result<()> {
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry, "kube_ovn_ovs_status", &config.node_name);
     let health = run::Health::default();
+    [OVSDB, VSWITCHD, CONTROLLER].into_iter().for_each(|part| health.expect(part));
     let mut parts = run::Parts::default();
     parts.add("probes", run::serve(config.listen, health.clone(), registry));
 
@@ -73,7 +74,10 @@ pub async fn run(config: Node) -> anyhow::Result<()> {
     if node.datapath == DatapathType::Userspace
         && let Err(error) = phy::give_back(&dirs).await
     {
-        tracing::error!(error = format!("{error:#}"), "the tunnel NIC did not get its addresses back");
+        tracing::error!(
+            error = format!("{error:#}"),
+            "the tunnel NIC did not get its addresses back"
+        );
     }
     ovsdb.stop(&[]).await;
     end
@@ -99,9 +103,11 @@ async fn start(
     let identity = identity::system_id(&config.config_dir)?;
     bridge::configure(config, dirs, datapath, &identity).await?;
     let vswitchd = Kept::start(vswitchd(config, dirs, datapath), metrics.clone());
+    bridge::managed(&config.ovs_run_dir).await;
     let controller = Kept::start(controller(config, dirs), metrics.clone());
     match datapath {
         DatapathType::Userspace => {
+            health.expect(phy::PART);
             let phy = phy::follow(config.clone(), dirs.clone(), vswitchd.control(), health.clone());
             parts.add("phy", phy);
         }
@@ -127,7 +133,8 @@ fn clear(config: &Node) -> anyhow::Result<()> {
         let bridge = file.ends_with(".mgmt") || file.ends_with(".snoop");
         programs.iter().any(|program| folder::belongs(file, program)) || bridge || file == "db.sock"
     })?;
-    std::fs::create_dir_all(&config.ovn_run_dir).with_context(|| config.ovn_run_dir.display().to_string())?;
+    std::fs::create_dir_all(&config.ovn_run_dir)
+        .with_context(|| config.ovn_run_dir.display().to_string())?;
     folder::clear(&config.ovn_run_dir, |file| folder::belongs(file, CONTROLLER))
 }
 
@@ -168,7 +175,10 @@ async fn answering(server: &Control) -> anyhow::Result<()> {
         match answer {
             Ok(list) if list.contains("Open_vSwitch") => return Ok(()),
             other if Instant::now() > deadline => {
-                anyhow::bail!("{OVSDB} does not serve its database: {}", other.unwrap_or_else(|error| error));
+                anyhow::bail!(
+                    "{OVSDB} does not serve its database: {}",
+                    other.unwrap_or_else(|error| error)
+                );
             }
             _ => sleep(Duration::from_millis(20)).await,
         }

@@ -27,7 +27,11 @@ impl RunDirs {
     }
 
     /// Runs a short-lived tool of OVS to its end and returns what it printed.
-    pub(crate) async fn tool<A: AsRef<str>>(&self, name: &str, args: &[A]) -> anyhow::Result<String> {
+    pub(crate) async fn tool<A: AsRef<str>>(
+        &self,
+        name: &str,
+        args: &[A],
+    ) -> anyhow::Result<String> {
         output(Command::new(name).envs(self.env()), name, args).await
     }
 }
@@ -37,7 +41,11 @@ pub(crate) async fn tool<A: AsRef<str>>(name: &str, args: &[A]) -> anyhow::Resul
     output(&mut Command::new(name), name, args).await
 }
 
-async fn output<A: AsRef<str>>(command: &mut Command, name: &str, args: &[A]) -> anyhow::Result<String> {
+async fn output<A: AsRef<str>>(
+    command: &mut Command,
+    name: &str,
+    args: &[A],
+) -> anyhow::Result<String> {
     let words: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
     let output = command.args(&words).stdin(Stdio::null()).kill_on_drop(true).output().await;
     let output = output.with_context(|| format!("start {name}"))?;
@@ -63,7 +71,12 @@ pub(crate) struct Program {
 
 impl Program {
     /// The program with its pid file and control socket where its tools look for them, in `folder`.
-    pub(crate) fn new(name: &'static str, role: &'static str, folder: &Path, dirs: &RunDirs) -> Self {
+    pub(crate) fn new(
+        name: &'static str,
+        role: &'static str,
+        folder: &Path,
+        dirs: &RunDirs,
+    ) -> Self {
         let mut pid = OsString::from("--pidfile=");
         pid.push(folder.join(format!("{name}.pid")));
         let socket = Socket::ByPid(folder.to_owned(), name);
@@ -71,13 +84,20 @@ impl Program {
     }
 
     /// The same for one of several programs of a name: its files are called `file`.
-    pub(crate) fn named(name: &'static str, role: &'static str, folder: &Path, file: &str, dirs: &RunDirs) -> Self {
+    pub(crate) fn named(
+        name: &'static str,
+        role: &'static str,
+        folder: &Path,
+        file: &str,
+        dirs: &RunDirs,
+    ) -> Self {
         let ctl = folder.join(format!("{file}.ctl"));
         let mut pid = OsString::from("--pidfile=");
         pid.push(folder.join(format!("{file}.pid")));
         let mut option = OsString::from("--unixctl=");
         option.push(&ctl);
-        Self { name, role, args: common(pid), socket: Socket::At(ctl), dirs: dirs.clone() }.arg(option)
+        Self { name, role, args: common(pid), socket: Socket::At(ctl), dirs: dirs.clone() }
+            .arg(option)
     }
 
     #[must_use]
@@ -90,7 +110,10 @@ impl Program {
     pub(crate) fn start(&self) -> std::io::Result<Child> {
         let mut command = Command::new(self.name);
         command.args(&self.args).envs(self.dirs.env()).stdin(Stdio::null()).kill_on_drop(true);
-        #[allow(unsafe_code, reason = "the kernel's parent-death signal can only be asked for by the child itself")]
+        #[allow(
+            unsafe_code,
+            reason = "the kernel's parent-death signal can only be asked for by the child itself"
+        )]
         // SAFETY: between fork and exec the closure makes one system call and allocates nothing.
         unsafe {
             command.pre_exec(|| set_pdeathsig(Signal::SIGKILL).map_err(Into::into));
@@ -101,6 +124,7 @@ impl Program {
 
 /// In the foreground, with log lines on standard error only.
 fn common(pid_file: OsString) -> Vec<OsString> {
-    let options = ["--overwrite-pidfile", "--no-chdir", "-vconsole:info", "-vsyslog:off", LOG_PATTERN];
+    let options =
+        ["--overwrite-pidfile", "--no-chdir", "-vconsole:info", "-vsyslog:off", LOG_PATTERN];
     options.into_iter().map(OsString::from).chain([pid_file]).collect()
 }

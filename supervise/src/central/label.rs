@@ -63,7 +63,11 @@ async fn ensure(pods: &Api<Pod>, name: &str, want: Leads) -> kube::Result<()> {
 
 /// The labels to set, with null for those to remove; none when all is as it should be.
 fn difference(have: &BTreeMap<String, String>, want: Leads) -> Option<Map<String, Value>> {
-    let wanted = [("ovn-nb-leader", want.nb), ("ovn-sb-leader", want.sb), ("ovn-northd-leader", want.northd)];
+    let wanted = [
+        ("ovn-nb-leader", want.nb),
+        ("ovn-sb-leader", want.sb),
+        ("ovn-northd-leader", want.northd),
+    ];
     let changes = wanted.into_iter().filter_map(|(label, leads)| match (have.get(label), leads) {
         (Some(value), true) if value == "true" => None,
         (None, false) => None,
@@ -81,7 +85,8 @@ mod tests {
     #[test]
     fn only_labels_that_differ_are_patched() {
         let have = [("app", "ovn-central"), ("ovn-nb-leader", "true"), ("ovn-sb-leader", "true")];
-        let have: BTreeMap<_, _> = have.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        let have: BTreeMap<_, _> =
+            have.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         let want = Leads { nb: true, sb: false, northd: true };
         let patch = Value::from(difference(&have, want));
         assert_eq!(patch, json!({ "ovn-sb-leader": null, "ovn-northd-leader": "true" }));

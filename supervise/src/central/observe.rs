@@ -35,9 +35,6 @@ pub(super) async fn run(
     metrics: Metrics,
     tell: watch::Sender<Leads>,
 ) -> anyhow::Result<()> {
-    for part in [NB, SB, NORTHD] {
-        health.expect(part);
-    }
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

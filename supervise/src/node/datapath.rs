@@ -13,7 +13,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 ///
 /// # Errors
 /// When the kernel was asked for and cannot.
-pub(super) async fn choose(asked: Option<DatapathType>, load: bool) -> anyhow::Result<DatapathType> {
+pub(super) async fn choose(
+    asked: Option<DatapathType>,
+    load: bool,
+) -> anyhow::Result<DatapathType> {
     let chosen = match asked {
         Some(DatapathType::Userspace) => DatapathType::Userspace,
         Some(DatapathType::Kernel) => {
@@ -35,7 +38,9 @@ pub(super) async fn choose(asked: Option<DatapathType>, load: bool) -> anyhow::R
 async fn kernel(load: bool) -> anyhow::Result<()> {
     let Err(missing) = tool("ovs-dpctl", &["dump-dps"]).await else { return Ok(()) };
     if !load {
-        return Err(missing.context("the kernel module openvswitch is not there, and not to be loaded"));
+        return Err(
+            missing.context("the kernel module openvswitch is not there, and not to be loaded")
+        );
     }
     match tokio::time::timeout(PATIENCE, tool("modprobe", &["openvswitch"])).await {
         Ok(loaded) => loaded?,

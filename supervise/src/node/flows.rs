@@ -13,7 +13,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PERIOD: Duration = Duration::from_millis(250);
 
 /// Ends the wait after every start of vswitchd.
-pub(super) async fn follow(dirs: RunDirs, vswitchd: Control, controller: Control) -> anyhow::Result<()> {
+pub(super) async fn follow(
+    dirs: RunDirs,
+    vswitchd: Control,
+    controller: Control,
+) -> anyhow::Result<()> {
     let mut seen = vswitchd.seen.clone();
     loop {
         seen.wait_for(|seen| seen.running.is_some()).await?;
@@ -28,7 +32,15 @@ pub(super) async fn follow(dirs: RunDirs, vswitchd: Control, controller: Control
             before = flows;
             sleep_until(Instant::now() + PERIOD).await;
         }
-        let words = ["--no-wait", "--timeout=30", "remove", "Open_vSwitch", ".", "other_config", "flow-restore-wait"];
+        let words = [
+            "--no-wait",
+            "--timeout=30",
+            "remove",
+            "Open_vSwitch",
+            ".",
+            "other_config",
+            "flow-restore-wait",
+        ];
         dirs.tool("ovs-vsctl", &words).await?;
         tracing::info!(flows = before, "vswitchd takes over from the kernel's flows");
         seen.wait_for(|seen| seen.starts != start).await?;

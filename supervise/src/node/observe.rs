@@ -20,10 +20,11 @@ pub(super) struct Targets {
     pub(super) file: PathBuf,
 }
 
-pub(super) async fn run(targets: Targets, health: run::Health, metrics: Metrics) -> anyhow::Result<()> {
-    for part in [OVSDB, VSWITCHD, CONTROLLER] {
-        health.expect(part);
-    }
+pub(super) async fn run(
+    targets: Targets,
+    health: run::Health,
+    metrics: Metrics,
+) -> anyhow::Result<()> {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -1,6 +1,6 @@
 //! On the userspace datapath the tunnel's NIC is a port of the bridge br-phy, which has its addresses and routes: OVS
-//! sends tunnel packets by its own bridges only. br-phy is a tap that vanishes with vswitchd, so all of this is done
-//! again after every start of it; what was moved is kept in the bridge's external_ids.
+//! sends tunnel packets by its own bridges only. The bridge's own link is a tap that each vswitchd makes anew, so all of
+//! this is done after every start of it; what was moved is kept in the bridge's external_ids.
 
 mod plan;
 
@@ -20,11 +20,16 @@ const BRIDGE: &str = "br-phy";
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The pause before another try.
 const PAUSE: Duration = Duration::from_secs(2);
-const PART: &str = "br-phy";
+/// Its name among the parts of this process that must be ready.
+pub(super) const PART: &str = "br-phy";
 
 /// Sets br-phy up after every start of vswitchd, as often as it takes.
-pub(super) async fn follow(config: Node, dirs: RunDirs, vswitchd: Control, health: run::Health) -> anyhow::Result<()> {
-    health.expect(PART);
+pub(super) async fn follow(
+    config: Node,
+    dirs: RunDirs,
+    vswitchd: Control,
+    health: run::Health,
+) -> anyhow::Result<()> {
     let mut seen = vswitchd.seen.clone();
     let mut done = 0;
     loop {
@@ -67,8 +72,12 @@ async fn set_up(config: &Node, dirs: &RunDirs) -> anyhow::Result<String> {
 
 /// Waits for vswitchd to follow the database; the transaction itself is atomic.
 async fn make_bridge(dirs: &RunDirs, nic: &Link, saved: &Saved) -> anyhow::Result<()> {
-    let mut words: Vec<String> = ["--timeout=30", "--may-exist", "add-br", BRIDGE].map(Into::into).into();
-    words.extend(["--", "set", "Bridge", BRIDGE, "datapath_type=netdev", "fail_mode=standalone"].map(Into::into));
+    let mut words: Vec<String> =
+        ["--timeout=30", "--may-exist", "add-br", BRIDGE].map(Into::into).into();
+    words.extend(
+        ["--", "set", "Bridge", BRIDGE, "datapath_type=netdev", "fail_mode=standalone"]
+            .map(Into::into),
+    );
     words.push(format!("other_config:hwaddr=\"{}\"", nic.mac));
     words.extend(saved.columns());
     words.extend(["--", "--may-exist", "add-port", BRIDGE, &nic.name].map(Into::into));
@@ -76,7 +85,16 @@ async fn make_bridge(dirs: &RunDirs, nic: &Link, saved: &Saved) -> anyhow::Resul
 }
 
 async fn read(dirs: &RunDirs) -> anyhow::Result<Saved> {
-    let words = ["--timeout=30", "--no-wait", "--format=json", "--if-exists", "--columns=external_ids", "list", "Bridge", BRIDGE];
+    let words = [
+        "--timeout=30",
+        "--no-wait",
+        "--format=json",
+        "--if-exists",
+        "--columns=external_ids",
+        "list",
+        "Bridge",
+        BRIDGE,
+    ];
     let text = dirs.tool("ovs-vsctl", &words).await?;
     Saved::parse(&text).context("external_ids of br-phy")
 }
@@ -95,6 +113,12 @@ async fn appears(name: &str) -> anyhow::Result<()> {
 /// Moves addresses and routes back to the NIC, once vswitchd has ended in order: the node stays reachable by it.
 pub(super) async fn give_back(dirs: &RunDirs) -> anyhow::Result<()> {
     let saved = read(dirs).await?;
+    let mut commands = Vec::new();
+    if kernel::links().await?.iter().any(|link| link.name == BRIDGE) {
+        // The tap stays behind without carrier, and would keep the routes to itself.
+        commands.push(format!("link delete {BRIDGE}"));
+    }
+    commands.extend(plan::give_back(&saved));
     kernel::restore_ingress().await?;
-    kernel::ip(&plan::give_back(&saved)).await
+    kernel::ip(&commands).await
 }

@@ -12,14 +12,24 @@ const SB: &str = "--db=tcp:127.0.0.1:6642";
 const PROGRAMS: [&str; 3] = ["ovnnb_db", "ovnsb_db", "ovn-northd"];
 
 fn start(pod: &Pod) -> harness::Running {
-    let folders = [format!("--data-dir={}", pod.path("data")), format!("--run-dir={}", pod.path("run"))];
+    let folders =
+        [format!("--data-dir={}", pod.path("data")), format!("--run-dir={}", pod.path("run"))];
     let mut running = pod.start(&["central", &folders[0], &folders[1], "--node-name=n1"]);
     pod.wait_until_ready(&mut running);
     running
 }
 
 fn switches(pod: &Pod, of: &str) -> String {
-    pod.run(of, &[if of == "ovn-nbctl" { NB } else { SB }, "--bare", "--columns=external_ids", "list", "Datapath_Binding"])
+    pod.run(
+        of,
+        &[
+            if of == "ovn-nbctl" { NB } else { SB },
+            "--bare",
+            "--columns=external_ids",
+            "list",
+            "Datapath_Binding",
+        ],
+    )
 }
 
 #[test]
@@ -32,11 +42,22 @@ fn what_is_written_north_arrives_south_and_survives_an_orderly_restart() {
     let pids = PROGRAMS.map(|name| pod.pid(name).unwrap());
     let status = running.end_by(Signal::SIGTERM);
     assert!(status.success(), "{status}\n{}", running.log());
-    assert!(!pids.iter().any(|pid| is_running(*pid)), "a program outlived its supervisor\n{}", running.log());
-    assert!(!running.log().contains("by a signal"), "programs should end by themselves\n{}", running.log());
+    assert!(
+        !pids.iter().any(|pid| is_running(*pid)),
+        "a program outlived its supervisor\n{}",
+        running.log()
+    );
+    assert!(
+        !running.log().contains("by a signal"),
+        "programs should end by themselves\n{}",
+        running.log()
+    );
 
     let _running = start(&pod);
-    assert_eq!(pod.run("ovn-nbctl", &[NB, "--bare", "--columns=name", "list", "Logical_Switch"]).trim(), "ovn-default");
+    assert_eq!(
+        pod.run("ovn-nbctl", &[NB, "--bare", "--columns=name", "list", "Logical_Switch"]).trim(),
+        "ovn-default"
+    );
 }
 
 #[test]
@@ -67,7 +88,10 @@ fn a_killed_supervisor_takes_its_programs_along_and_leaves_nothing_that_stops_th
     wait_for("the end of its programs", SOON, || !pids.iter().any(|pid| is_running(*pid)));
     let _running = start(&pod);
     assert!(switches(&pod, "ovn-sbctl").contains("name=kept"));
-    assert!(!fs::exists(pod.path(&format!("run/ovn-northd.{}.ctl", pids[2]))).unwrap(), "a stale socket is left");
+    assert!(
+        !fs::exists(pod.path(&format!("run/ovn-northd.{}.ctl", pids[2]))).unwrap(),
+        "a stale socket is left"
+    );
 }
 
 #[test]
@@ -84,6 +108,24 @@ fn a_database_of_another_release_is_converted_and_its_old_file_kept() {
     pod.run("ovsdb-tool", &["create", &pod.path("data/ovnnb_db.db"), &pod.path("old.ovsschema")]);
 
     let _running = start(&pod);
-    pod.run("ovn-nbctl", &[NB, "--", "--id=@c", "create", "Copp", "name=c", "--", "ls-add", "sw", "--", "set", "Logical_Switch", "sw", "copp=@c"]);
+    pod.run(
+        "ovn-nbctl",
+        &[
+            NB,
+            "--",
+            "--id=@c",
+            "create",
+            "Copp",
+            "name=c",
+            "--",
+            "ls-add",
+            "sw",
+            "--",
+            "set",
+            "Logical_Switch",
+            "sw",
+            "copp=@c",
+        ],
+    );
     assert!(fs::exists(pod.path("data/ovnnb_db.db.backup-6.0.0")).unwrap());
 }

@@ -1,5 +1,7 @@
 //! `kube-ovn-supervise` as a process, over the real programs of the node root, in a network namespace of its own.
 
+#![allow(clippy::unwrap_used, reason = "a test reports by failing")]
+
 mod central;
 mod node;
 
@@ -70,13 +72,18 @@ impl Pod {
     }
 
     fn pid(&self, name: &str) -> Option<i32> {
-        fs::read_to_string(self.dir.path().join("run").join(format!("{name}.pid"))).ok()?.trim().parse().ok()
+        fs::read_to_string(self.dir.path().join("run").join(format!("{name}.pid")))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
     }
 
     /// Kills a program by its pid file, as a crash would.
     fn crash(&self, name: &str) -> i32 {
         let pid = self.pid(name).unwrap();
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL)
+            .unwrap();
         pid
     }
 }

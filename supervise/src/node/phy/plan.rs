@@ -30,12 +30,17 @@ impl Saved {
         let table: Value = serde_json::from_str(text)?;
         let Some(row) = table["data"].get(0) else { return Ok(Self::default()) };
         let pairs = row[0][1].as_array().context("no map")?;
-        let get = |key: &str| pairs.iter().find(|pair| pair[0] == key).and_then(|pair| pair[1].as_str());
+        let get =
+            |key: &str| pairs.iter().find(|pair| pair[0] == key).and_then(|pair| pair[1].as_str());
         let list = |key: &str| -> Vec<String> {
             let text = get(key).unwrap_or_default();
             text.split(';').filter(|word| !word.is_empty()).map(str::to_owned).collect()
         };
-        Ok(Self { nic: get(NIC).unwrap_or_default().to_owned(), addresses: list(ADDRESSES), routes: list(ROUTES) })
+        Ok(Self {
+            nic: get(NIC).unwrap_or_default().to_owned(),
+            addresses: list(ADDRESSES),
+            routes: list(ROUTES),
+        })
     }
 
     /// The words of ovs-vsctl(8) that write it.
@@ -60,10 +65,13 @@ pub(super) fn nic<'a>(
     node: Option<IpAddr>,
     saved: &Saved,
 ) -> anyhow::Result<&'a Link> {
-    let named = wanted.iter().find_map(|pattern| links.iter().find(|link| pattern.matches(&link.name)));
+    let named =
+        wanted.iter().find_map(|pattern| links.iter().find(|link| pattern.matches(&link.name)));
     let found = match wanted {
         [] => {
-            let holder = node.and_then(|node| links.iter().find(|link| link.holds(node) && link.name != super::BRIDGE));
+            let holder = node.and_then(|node| {
+                links.iter().find(|link| link.holds(node) && link.name != super::BRIDGE)
+            });
             holder.or_else(|| links.iter().find(|link| link.name == saved.nic))
         }
         _ => named,
@@ -86,7 +94,8 @@ pub(super) fn take(saved: &Saved, bridge: &str) -> Vec<String> {
 /// The way back, when the bridge is gone.
 pub(super) fn give_back(saved: &Saved) -> Vec<String> {
     let addresses = saved.addresses.iter().map(|address| address_on(address, &saved.nic));
-    let routes = saved.routes.iter().map(|route| format!("route replace {route} dev {}", saved.nic));
+    let routes =
+        saved.routes.iter().map(|route| format!("route replace {route} dev {}", saved.nic));
     addresses.chain(routes).collect()
 }
 
@@ -137,7 +146,10 @@ mod tests {
         let listed = r#"{"data":[[["map",[["kube-ovn.io/addresses","172.31.0.11/24;fd00::b/64"],["kube-ovn.io/nic","eth1"],["kube-ovn.io/routes","172.32.0.0/16 via 172.31.0.1 proto static"]]]]],"headings":["external_ids"]}"#;
         assert_eq!(Saved::parse(listed).unwrap(), saved());
         assert_eq!(Saved::parse("").unwrap(), Saved::default());
-        assert_eq!(Saved::parse(r#"{"data":[],"headings":["external_ids"]}"#).unwrap(), Saved::default());
+        assert_eq!(
+            Saved::parse(r#"{"data":[],"headings":["external_ids"]}"#).unwrap(),
+            Saved::default()
+        );
     }
 
     #[test]
