@@ -36,10 +36,13 @@ pub(crate) async fn namespace(client: &Client) -> anyhow::Result<()> {
 async fn wait_for_account(client: &Client) -> anyhow::Result<()> {
     let accounts: Api<k8s_openapi::api::core::v1::ServiceAccount> =
         Api::namespaced(client.clone(), NAMESPACE);
-    let appeared = kube::runtime::wait::await_condition(accounts, "default", |account: Option<&_>| {
-        account.is_some()
-    });
-    tokio::time::timeout(Duration::from_secs(20), appeared).await.context("no service account")??;
+    let appeared =
+        kube::runtime::wait::await_condition(accounts, "default", |account: Option<&_>| {
+            account.is_some()
+        });
+    tokio::time::timeout(Duration::from_secs(20), appeared)
+        .await
+        .context("no service account")??;
     Ok(())
 }
 
@@ -82,10 +85,7 @@ pub(crate) fn allocated(pod: &Pod) -> bool {
     let is_true = |annotations: &BTreeMap<String, String>, key| {
         annotations.get(key).is_some_and(|value: &String| value == "true")
     };
-    pod.metadata
-        .annotations
-        .as_ref()
-        .is_some_and(|all| is_true(all, "ovn.kubernetes.io/allocated"))
+    pod.metadata.annotations.as_ref().is_some_and(|all| is_true(all, "ovn.kubernetes.io/allocated"))
 }
 
 /// Deletes all benchmark pods at once and waits until none is left.

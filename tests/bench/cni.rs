@@ -40,7 +40,9 @@ fn kubelet(node: &str) -> anyhow::Result<Pid> {
         let is_kubelet = words.first().is_some_and(|program| program.ends_with(b"kubelet"));
         let equals = format!("--hostname-override={node}");
         let of_node = words.iter().any(|word| *word == equals.as_bytes())
-            || words.windows(2).any(|two| two == [b"--hostname-override".as_slice(), node.as_bytes()]);
+            || words
+                .windows(2)
+                .any(|two| two == [b"--hostname-override".as_slice(), node.as_bytes()]);
         if is_kubelet && of_node {
             return Ok(Pid::from_raw(pid));
         }
@@ -107,7 +109,9 @@ type Cost = (String, usize, Costs, Costs, [u64; 2]);
 
 #[allow(clippy::cast_precision_loss, reason = "milliseconds of a short run")]
 fn costs_table(costs: &[Cost]) {
-    println!("\n| scenario | controller CPU ms/pod | daemon CPU ms/pod | northd recomputes | lflow recomputes |\n| --- | --- | --- | --- | --- |");
+    println!(
+        "\n| scenario | controller CPU ms/pod | daemon CPU ms/pod | northd recomputes | lflow recomputes |\n| --- | --- | --- | --- | --- |"
+    );
     for (name, count, after, before, moved) in costs {
         let spent = after.cpu_since(before);
         let each = |program: &str| {
@@ -130,7 +134,8 @@ fn go_on(answers: &mut ChildStdin) -> anyhow::Result<()> {
 
 /// How often each of [`ENGINE_NODES`] has recomputed so far (ovn-northd(8), `inc-engine/show-stats`).
 fn engine() -> anyhow::Result<[u64; 2]> {
-    let exec = ["kubectl", "exec", "-n", "kube-system", "deploy/ovn-central", "-c", "ovn-central", "--"];
+    let exec =
+        ["kubectl", "exec", "-n", "kube-system", "deploy/ovn-central", "-c", "ovn-central", "--"];
     let mut counts = [0; 2];
     for (count, name) in counts.iter_mut().zip(ENGINE_NODES) {
         let ask = ["ovn-appctl", "-t", "ovn-northd", "inc-engine/show-stats", name, "recompute"];

@@ -9,6 +9,7 @@ mod diff;
 mod node;
 mod ovsdb;
 mod pods;
+mod ports;
 mod procs;
 mod stats;
 
@@ -42,6 +43,9 @@ enum What {
     Ovsdb,
     /// The difference of desired rows and a replica
     Diff,
+    /// The process of `ovsdb` that takes a snapshot
+    #[command(hide = true)]
+    Snapshot { endpoint: String },
     /// The half of `cni` that runs inside a node
     #[command(hide = true)]
     Node {
@@ -61,7 +65,8 @@ fn main() -> anyhow::Result<()> {
             pods::run(client, count).await
         }),
         What::Ovsdb => runtime.block_on(ovsdb::run()),
-        What::Diff => diff::run(),
+        What::Diff => runtime.block_on(diff::run()),
+        What::Snapshot { endpoint } => runtime.block_on(ovsdb::take(&endpoint)),
         What::Node { node, kubeconfig } => {
             let client = runtime.block_on(cluster::client(&kubeconfig))?;
             runtime.block_on(cluster::namespace(&client))?;

@@ -56,7 +56,9 @@ pub(crate) async fn run(client: Client, count: usize) -> anyhow::Result<()> {
 #[allow(clippy::cast_precision_loss, reason = "a few thousand pods")]
 fn report(count: usize, plain: &Run, ours: &Run) {
     let rate = |run: &Run| count as f64 / run.annotated.as_secs_f64();
-    println!("| run | annotated per s | all annotated s | IP objects done after s |\n| --- | --- | --- | --- |");
+    println!(
+        "| run | annotated per s | all annotated s | IP objects done after s |\n| --- | --- | --- | --- |"
+    );
     for (name, run) in [("plain client", plain), ("controller", ours)] {
         let late = run.ips.saturating_sub(run.annotated).as_secs_f64();
         println!("| {name} | {:.1} | {:.2} | {late:.2} |", rate(run), run.annotated.as_secs_f64());
@@ -97,9 +99,9 @@ async fn write_like_us(client: Client, pod: Pod) -> anyhow::Result<()> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), NAMESPACE);
     pods.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await?;
     let spec = IpSpec {
-        pod_name: Some(name.clone()),
-        namespace: Some(NAMESPACE.to_owned()),
-        ip_address: Some("10.16.0.2".to_owned()),
+        pod_name: name.clone(),
+        namespace: NAMESPACE.to_owned(),
+        ip_address: "10.16.0.2".to_owned(),
         ..IpSpec::default()
     };
     let ips: Api<Ip> = Api::all(client);
@@ -107,11 +109,7 @@ async fn write_like_us(client: Client, pod: Pod) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn create_all<F>(
-    client: &Client,
-    count: usize,
-    then: impl Fn(Pod) -> F,
-) -> anyhow::Result<()>
+async fn create_all<F>(client: &Client, count: usize, then: impl Fn(Pod) -> F) -> anyhow::Result<()>
 where
     F: Future<Output = anyhow::Result<()>>,
 {

@@ -51,8 +51,7 @@ impl fmt::Display for Samples {
 }
 
 /// The head of the tables that rows of [`Samples`] make.
-pub(crate) const HEAD: &str =
-    "| measure | min ms | p50 ms | p99 ms | max ms | count | errors |\n| --- | --- | --- | --- | --- | --- | --- |";
+pub(crate) const HEAD: &str = "| measure | min ms | p50 ms | p99 ms | max ms | count | errors |\n| --- | --- | --- | --- | --- | --- | --- |";
 
 #[allow(clippy::cast_precision_loss, reason = "durations far below 2^52 µs")]
 fn millis(micros: u64) -> f64 {

@@ -4,6 +4,9 @@
 
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a tool for people at a terminal")]
 
+mod gen_crds;
+mod gen_ovn;
+mod image;
 mod shell;
 mod test;
 mod tidy;
@@ -30,6 +33,20 @@ enum Chore {
     Lint,
     /// Only the invariants of the design
     Tidy,
+    /// Writes what is generated: rows from OVN's schemas, the chart's CRDs
+    Gen {
+        /// Changes nothing; fails when the tree differs
+        #[arg(long)]
+        check: bool,
+    },
+    /// Measures: `cni` and `pods` against a running lab, `ovsdb` and `diff` by themselves
+    Bench {
+        /// Words for the benchmark program
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
+    /// Builds the container image without Docker
+    Image(image::Args),
     /// Repairs what the formatter and clippy can repair by themselves
     Fix,
 }
@@ -40,6 +57,9 @@ fn main() -> anyhow::Result<()> {
         Chore::Test(args) => test::run_all(&args),
         Chore::Lint => lint(),
         Chore::Tidy => tidy::run(),
+        Chore::Gen { check } => generate(check),
+        Chore::Bench { words } => bench(&words),
+        Chore::Image(args) => image::run(&args),
         Chore::Fix => fix(),
     }
 }
@@ -55,7 +75,26 @@ fn lint() -> anyhow::Result<()> {
         "cargo",
         &["deny", "--log-level", "error", "check", "licenses", "bans", "sources"],
     ))?;
+    generate(true)?;
     tidy::run()
+}
+
+fn generate(check: bool) -> anyhow::Result<()> {
+    gen_ovn::run(check)?;
+    gen_crds::run(check)
+}
+
+/// Figures are taken by an optimised program of its own, on the profile of what the lab runs.
+fn bench(words: &[String]) -> anyhow::Result<()> {
+    let mut bench = command(
+        "cargo",
+        &["run", "--quiet", "--profile", "lab", "--package", "tests", "--bin", "bench", "--"],
+    );
+    bench.args(words);
+    if words.first().is_some_and(|word| word == "ovsdb" || word == "diff") {
+        bench.env("NODE_ROOT", test::node_root()?);
+    }
+    run(&mut bench)
 }
 
 fn fix() -> anyhow::Result<()> {

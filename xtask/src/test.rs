@@ -38,7 +38,7 @@ pub(crate) fn run_all(args: &Args) -> anyhow::Result<()> {
 }
 
 /// The Debian root with the OVN and OVS all levels run, made by the lab when it is not there yet.
-fn node_root() -> anyhow::Result<PathBuf> {
+pub(crate) fn node_root() -> anyhow::Result<PathBuf> {
     let said = output(&mut command("cargo", &["lab", "root"]))?;
     let path = said.lines().last().context("`cargo lab root` names no folder")?;
     Ok(PathBuf::from(path))
