@@ -1,3 +1,5 @@
 //! Starts the node daemon.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    daemon::main(std::env::args_os())
+}

@@ -34,6 +34,16 @@ pub(crate) struct Route {
     pub(crate) source: Option<IpAddr>,
 }
 
+/// What a link looks like.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) mac: Option<[u8; 6]>,
+    pub(crate) mtu: u32,
+    pub(crate) up: bool,
+    pub(crate) addresses: Vec<IpNet>,
+    pub(crate) routes: Vec<Route>,
+}
+
 /// One change to the kernel. Carrying it out where it is already true succeeds and changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {

@@ -5,7 +5,7 @@ use std::io;
 use super::link::Link;
 use super::netlink::Netlink;
 use super::{Error, is_absent, on_thread};
-use crate::plan::check::Seen;
+use crate::plan::Seen;
 use crate::plan::name::Tag;
 
 /// A link of the node and its addresses.

@@ -10,8 +10,7 @@ use super::netlink::Netlink;
 use super::netns::{Namespace, within};
 use super::reaper::CONDEMNED;
 use super::{Error, is_absent, sysctl};
-use crate::plan::check::Seen;
-use crate::plan::{At, Kernel, Step, execute, execute_all};
+use crate::plan::{At, Kernel, Seen, Step, execute, execute_all};
 
 /// Sockets of one namespace.
 struct Side {

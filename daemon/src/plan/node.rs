@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{At, Route, Step};
+use super::{At, Route, Seen, Step};
 
 /// The node's port on the join switch, as the kernel knows it.
 pub(crate) const LINK: &str = "ovn0";
@@ -28,16 +28,6 @@ pub(crate) struct Wanted {
     pub(crate) node_ips: Vec<IpAddr>,
     /// Networks of the default VPC that OVN routes to.
     pub(crate) subnets: BTreeSet<IpNet>,
-}
-
-/// What `ovn0` is. `None` in [`steps`] means that there is no such link.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Seen {
-    pub(crate) mac: Option<[u8; 6]>,
-    pub(crate) mtu: u32,
-    pub(crate) up: bool,
-    pub(crate) addresses: Vec<IpNet>,
-    pub(crate) routes: Vec<Route>,
 }
 
 impl Wanted {

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+use super::check::Expected;
 use super::name::Tag;
 use super::{At, Route, Step};
 
@@ -47,6 +48,16 @@ impl Interface {
             }
         }
         routes
+    }
+
+    /// What CHECK expects of it.
+    pub(crate) fn expected(&self) -> Expected {
+        Expected {
+            mac: Some(self.mac),
+            mtu: Some(self.mtu),
+            addresses: self.addresses.clone(),
+            routes: self.all_routes(),
+        }
     }
 
     fn has_v6(&self) -> bool {

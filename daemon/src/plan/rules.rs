@@ -195,15 +195,7 @@ impl Table {
     }
 
     fn host_ports(&mut self, ports: &BTreeSet<HostPort>) {
-        let mut taken = BTreeSet::new();
-        for port in ports {
-            if port.address.is_some_and(|address| address.is_ipv4() != port.pod.is_ipv4()) {
-                continue;
-            }
-            // Two pods that claim one port: the first keeps it, a second element would fail the whole batch.
-            if !taken.insert((port.transport, port.address, port.port, port.pod.is_ipv4())) {
-                continue;
-            }
+        for port in accepted(ports) {
             let name = match (port.pod.is_ipv4(), port.address.is_some()) {
                 (true, false) => "hostports4",
                 (true, true) => "hostports4_at",
@@ -219,6 +211,16 @@ impl Table {
             }
         }
     }
+}
+
+/// The host ports that can all be: of two pods that claim one port the first keeps it, where a second element would
+/// fail the whole batch; an address of the node and a pod's of another family do not meet.
+pub(crate) fn accepted(ports: &BTreeSet<HostPort>) -> impl Iterator<Item = &HostPort> {
+    let mut taken = BTreeSet::new();
+    ports.iter().filter(move |port| {
+        let fits = port.address.is_none_or(|address| address.is_ipv4() == port.pod.is_ipv4());
+        fits && taken.insert((port.transport, port.address, port.port, port.pod.is_ipv4()))
+    })
 }
 
 /// The key of a map's element, the whole of a set's: IPv6 addresses have colons, but none with spaces around it.

@@ -162,16 +162,16 @@ fn every_step_of_a_deletion_runs_and_all_errors_come_back() {
 
 #[test]
 fn check_finds_each_difference() {
-    let want = interface();
-    let mut seen = check::Seen {
-        mac: Some(want.mac),
+    let want = interface().expected();
+    let mut seen = Seen {
+        mac: want.mac,
         mtu: 1400,
         up: true,
         addresses: vec!["10.16.0.7/16".parse().unwrap(), "10.9.9.9/32".parse().unwrap()],
-        routes: want.all_routes(),
+        routes: want.routes.clone(),
     };
     assert_eq!(check::differences(&want, &seen), Vec::<String>::new());
-    seen = check::Seen { mac: None, mtu: 1500, up: false, addresses: vec![], routes: vec![] };
+    seen = Seen { mac: None, mtu: 1500, up: false, addresses: vec![], routes: vec![] };
     expect![[r#"
         MAC address should be 0a:00:00:00:00:07, is none
         MTU should be 1400, is 1500
@@ -199,7 +199,7 @@ fn wanted() -> Wanted {
 
 #[test]
 fn a_new_ovn0_gets_everything() {
-    let seen = node::Seen { mac: Some([1; 6]), mtu: 1500, ..node::Seen::default() };
+    let seen = Seen { mac: Some([1; 6]), mtu: 1500, ..Seen::default() };
     expect![[r#"
         Mtu { at: Node, link: "ovn0", mtu: 1400 }
         Mac { at: Node, link: "ovn0", mac: [10, 0, 0, 0, 0, 1] }
@@ -219,7 +219,7 @@ fn an_ovn0_that_is_right_is_left_alone() {
     for route in routes.iter_mut().filter(|route| route.via.is_none()) {
         route.source = Some("100.64.0.2".parse().unwrap());
     }
-    let seen = node::Seen {
+    let seen = Seen {
         mac: Some(want.join.mac),
         mtu: 1400,
         up: true,
@@ -240,7 +240,7 @@ fn routes_and_addresses_that_nobody_wants_go() {
     });
     let mut addresses = want.join.addresses.clone();
     addresses.push("100.64.0.9/16".parse().unwrap());
-    let seen = node::Seen { mac: Some(want.join.mac), mtu: 1400, up: true, addresses, routes };
+    let seen = Seen { mac: Some(want.join.mac), mtu: 1400, up: true, addresses, routes };
     expect![[r#"
         NoAddress { at: Node, link: "ovn0", address: 100.64.0.9/16 }
         NoRoute { at: Node, link: "ovn0", route: Route { to: 10.99.0.0/16, via: Some(100.64.0.1), source: None } }

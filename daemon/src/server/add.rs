@@ -1,0 +1,429 @@
+//! ADD: everything that needs no address at once, the rest as soon as the controller has decided, the answer when
+//! packets flow.
+//!
+//! ```text
+//!  veth pair ─▶ OVS port ────────────────────────┬─▶ ovn-installed ─▶ answer
+//!            └▶ (allocation) ─▶ addresses, routes ┘
+//! ```
+//! Whatever fails, or whoever goes away, everything made so far is taken back before the call ends.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use api::annotation::{Allocation, PodRequest};
+use api::cni::{Error, Interface as Made, Ip, Prefix, Route, Success, code};
+use api::names::Provider;
+use api::wire::Attachment;
+use ipnet::IpNet;
+use tokio::time::Instant;
+
+use super::attachment::Wanted;
+use super::limit::{Limit, Over};
+use super::{delete, status};
+use crate::kernel;
+use crate::node::Node;
+use crate::plan::pod::{self, Datapath, Interface};
+use crate::vswitch::{Port, State, host_ports_text, key};
+use crate::watch::Pod;
+
+/// What the pod's object says, once it says enough.
+struct Decision {
+    uid: String,
+    allocation: Allocation,
+    request: PodRequest,
+}
+
+/// Gives a pod its interface.
+pub(super) async fn add(
+    node: &Node,
+    attachment: &Attachment,
+    limit: Limit,
+) -> Result<Success, Error> {
+    let wanted = Wanted::new(attachment)?;
+    if attachment.ipam || !attachment.provider.is_ovn() {
+        return addresses_only(node, attachment, &wanted, &limit).await;
+    }
+    let result = attach(node, attachment, &wanted, &limit).await;
+    match &result {
+        Ok(_) => tracing::info!(pod = %wanted.port, link = %wanted.link(), "connected"),
+        Err(error) => {
+            tracing::warn!(pod = %wanted.port, link = %wanted.link(), %error, "not connected");
+            delete::take_back(node, &wanted.tag).await;
+        }
+    }
+    result
+}
+
+async fn attach(
+    node: &Node,
+    attachment: &Attachment,
+    wanted: &Wanted,
+    limit: &Limit,
+) -> Result<Success, Error> {
+    let datapath = datapath(node, limit).await?;
+    let first_mtu = attachment.mtu.or_else(|| node.mtu()).unwrap_or(pod_mtu_guess());
+    let early = pod::early(&wanted.tag, first_mtu, datapath);
+    kernel::pod::carry_out(wanted.netns.clone(), early)
+        .await
+        .map_err(|error| failed(&error, wanted))?;
+
+    let known = node
+        .pods
+        .get(&wanted.pod)
+        .and_then(|pod| decide(Some(&pod), wanted, attachment))
+        .and_then(Result::ok);
+    let link = wanted.link();
+    let port = port(wanted, attachment, known.as_ref());
+    let plugged = async {
+        let plugged = limit.hold(node.vswitch.add(port)).await;
+        plugged
+            .map_err(|over| late(over, "Open vSwitch's database does not answer"))?
+            .map_err(|error| refused(&error))
+    };
+    let configured = async {
+        let decision = decision(node, wanted, attachment, limit).await?;
+        let interface = interface(node, attachment, &decision, limit).await?;
+        let plan = pod::late(&wanted.tag, first_mtu, &interface);
+        kernel::pod::carry_out(wanted.netns.clone(), plan)
+            .await
+            .map_err(|error| failed(&error, wanted))?;
+        Ok((decision, interface))
+    };
+    // Not `try_join`: work in the kernel is never left behind by an error beside it.
+    let (plugged, configured) = tokio::join!(plugged, configured);
+    plugged?;
+    let (decision, interface) = configured?;
+
+    let described = async {
+        if known.is_some_and(|known| {
+            known.uid == decision.uid && known.allocation == decision.allocation
+        }) {
+            return Ok(());
+        }
+        let ids = late_ids(wanted, &decision).into_iter().collect();
+        let described = limit.hold(node.vswitch.describe(&link, ids)).await;
+        described
+            .map_err(|over| late(over, "Open vSwitch's database does not answer"))?
+            .map_err(|error| refused(&error))
+    };
+    let (described, connected) = tokio::join!(described, connected(node, &link, wanted, limit));
+    described?;
+    connected?;
+    host_ports(node, wanted, &interface, limit).await?;
+    Ok(answer(attachment, &interface))
+}
+
+/// The datapath of the integration bridge, once there is one.
+async fn datapath(node: &Node, limit: &Limit) -> Result<Datapath, Error> {
+    let mut facts = node.vswitch.facts();
+    let there = facts.wait_for(|facts| facts.connected && facts.integration.is_some());
+    match limit.hold(there).await {
+        Ok(Ok(facts)) => {
+            facts.integration.ok_or_else(|| Error::new(code::TRY_AGAIN, "no bridge br-int"))
+        }
+        Ok(Err(_)) => Err(Error::new(code::TRY_AGAIN, "the daemon is stopping")),
+        Err(over) => Err(late(
+            over,
+            "Open vSwitch is not ready: no connection to its database, or no bridge br-int",
+        )),
+    }
+}
+
+/// Largest packet of a pod on an Ethernet, until the tunnel's NIC is known.
+fn pod_mtu_guess() -> u32 {
+    1500 - crate::plan::encap::GENEVE
+}
+
+/// Reads a pod's object: `None` when it does not say enough yet.
+fn decide(
+    pod: Option<&Pod>,
+    wanted: &Wanted,
+    attachment: &Attachment,
+) -> Option<Result<Decision, String>> {
+    let pod = pod.filter(|pod| pod.is(wanted.uid.as_deref()))?;
+    let provider = provider_of(pod, attachment);
+    let read = || -> Result<Option<Decision>, api::annotation::BadAnnotation> {
+        let Some(allocation) = Allocation::parse(&pod.annotations, &provider)? else {
+            return Ok(None);
+        };
+        let request = PodRequest::parse(&pod.annotations, &provider)?;
+        let complete = allocation.routed || !default_route(&request, attachment);
+        Ok(complete.then(|| Decision { uid: pod.uid.clone(), allocation, request }))
+    };
+    read().map_err(|bad| bad.to_string()).transpose()
+}
+
+/// A network attached twice has a key for each interface; then that is the provider.
+fn provider_of(pod: &Pod, attachment: &Attachment) -> Provider {
+    if let Provider::Attachment { nad, namespace } = &attachment.provider {
+        let (nad, namespace, ifname) = (nad.clone(), namespace.clone(), attachment.ifname.clone());
+        let own = Provider::Interface { nad, namespace, ifname };
+        if pod.annotations.contains_key(&own.annotation(api::annotation::word::IP_ADDRESS)) {
+            return own;
+        }
+    }
+    attachment.provider.clone()
+}
+
+fn default_route(request: &PodRequest, attachment: &Attachment) -> bool {
+    request.default_route.unwrap_or(attachment.ifname == "eth0")
+}
+
+/// Waits until the controller has decided.
+async fn decision(
+    node: &Node,
+    wanted: &Wanted,
+    attachment: &Attachment,
+    limit: &Limit,
+) -> Result<Decision, Error> {
+    let began = Instant::now();
+    let decided = node.pods.wait(&wanted.pod, |pod| decide(pod, wanted, attachment));
+    let decided = limit.hold(decided).await;
+    node.metrics.waited_for_address(began.elapsed());
+    match decided {
+        Ok(Ok(decision)) => Ok(decision),
+        Ok(Err(bad)) => {
+            Err(Error::new(code::DAEMON, "the pod's network annotations cannot be used")
+                .with_details(bad))
+        }
+        Err(over) => Err(late(over, &undecided(node, wanted, attachment))),
+    }
+}
+
+/// Which link of the chain to an allocation is missing.
+fn undecided(node: &Node, wanted: &Wanted, attachment: &Attachment) -> String {
+    let Some(pod) = node.pods.get(&wanted.pod) else {
+        return "the API server has not shown us the pod on this node".to_owned();
+    };
+    if !pod.is(wanted.uid.as_deref()) {
+        return format!("the API server shows another pod of that name, uid {}", pod.uid);
+    }
+    let provider = provider_of(&pod, attachment);
+    match Allocation::parse(&pod.annotations, &provider) {
+        Ok(Some(_)) => "kube-ovn-controller has allocated an address but not routed it".to_owned(),
+        _ => format!(
+            "kube-ovn-controller has not allocated an address (annotation {})",
+            provider.annotation("allocated")
+        ),
+    }
+}
+
+/// What the interface is to be, now that all is known.
+async fn interface(
+    node: &Node,
+    attachment: &Attachment,
+    decision: &Decision,
+    limit: &Limit,
+) -> Result<Interface, Error> {
+    let Decision { allocation, request, .. } = decision;
+    let mac = allocation
+        .mac
+        .ok_or_else(|| Error::new(code::DAEMON, "the pod was allocated no MAC address"))?;
+    let subnet_mtu = node.view.read(|cluster| {
+        cluster
+            .subnets
+            .as_ref()
+            .and_then(|subnets| subnets.get(&allocation.logical_switch))
+            .and_then(|subnet| subnet.mtu)
+    });
+    let mtu = match attachment.mtu.or(subnet_mtu) {
+        Some(mtu) => mtu,
+        None => node_mtu(node, limit).await?,
+    };
+    let gateways: Vec<IpAddr> = allocation.gateways.iter().collect();
+    let of = |to: &IpNet| {
+        gateways.iter().copied().find(|gateway| gateway.is_ipv4() == to.addr().is_ipv4())
+    };
+    let mut routes = Vec::new();
+    for route in &request.routes {
+        let to = route
+            .destination
+            .map(|cidr| cidr.to_ipnet())
+            .or_else(|| route.gateway.map(pod::default));
+        routes.extend(to.and_then(|to| Some((to, route.gateway.or_else(|| of(&to))?))));
+    }
+    for route in &attachment.routes {
+        let to = IpNet::new(route.dst.address(), route.dst.length()).ok();
+        routes.extend(to.and_then(|to| Some((to, route.gw.or_else(|| of(&to))?))));
+    }
+    Ok(Interface {
+        mac: mac.octets(),
+        addresses: with_prefixes(allocation),
+        gateways,
+        default_route: default_route(request, attachment),
+        routes,
+        mtu,
+    })
+}
+
+fn with_prefixes(allocation: &Allocation) -> Vec<IpNet> {
+    let prefix = |address: IpAddr| {
+        let cidr = allocation.cidrs.iter().find(|cidr| cidr.contains(address))?;
+        IpNet::new(address, cidr.length()).ok()
+    };
+    allocation.addresses.iter().filter_map(prefix).collect()
+}
+
+async fn node_mtu(node: &Node, limit: &Limit) -> Result<u32, Error> {
+    let mut tunnel = node.tunnel.clone();
+    let chosen = tunnel.wait_for(Option::is_some);
+    let chosen = limit
+        .hold(chosen)
+        .await
+        .map_err(|over| late(over, "no NIC for tunnels was found on this node"))?;
+    let mtu = chosen.ok().and_then(|tunnel| tunnel.as_ref().map(|tunnel| tunnel.mtu));
+    mtu.ok_or_else(|| Error::new(code::TRY_AGAIN, "the daemon is stopping"))
+}
+
+/// The port to ask for; with all its ids when the decision is known already.
+fn port(wanted: &Wanted, attachment: &Attachment, known: Option<&Decision>) -> Port {
+    let mut ids = BTreeMap::from([
+        (key::POD_NAME, wanted.pod.name.clone()),
+        (key::POD_NAMESPACE, wanted.pod.namespace.clone()),
+        (key::POD_NETNS, attachment.netns.clone()),
+    ]);
+    match known {
+        Some(decision) => ids.extend(late_ids(wanted, decision)),
+        None => ids.extend(wanted.uid.clone().map(|uid| (key::IFACE_ID_VER, uid))),
+    }
+    Port { link: wanted.link(), iface_id: wanted.port.to_string(), ids }
+}
+
+fn late_ids(wanted: &Wanted, decision: &Decision) -> BTreeMap<&'static str, String> {
+    let mac = decision.allocation.mac.map(|mac| mac.to_string()).unwrap_or_default();
+    let mut ids = BTreeMap::from([
+        (key::IFACE_ID_VER, decision.uid.clone()),
+        (key::IP, decision.allocation.addresses.to_string()),
+        (key::ATTACHED_MAC, mac),
+    ]);
+    if !wanted.host_ports.is_empty() {
+        let ports =
+            wanted.host_ports.iter().map(|it| (it.transport, it.address, it.port, it.pod_port));
+        ids.insert(key::HOST_PORTS, host_ports_text(ports));
+    }
+    ids
+}
+
+/// Waits until OVN has connected the port.
+async fn connected(node: &Node, link: &str, wanted: &Wanted, limit: &Limit) -> Result<(), Error> {
+    let began = Instant::now();
+    let ready = limit.hold(node.vswitch.ready(link)).await;
+    node.metrics.waited_for_connectivity(began.elapsed());
+    match ready {
+        Ok(Ok(State::Failed(why))) => {
+            Err(Error::new(code::DAEMON, "Open vSwitch cannot use the link").with_details(why))
+        }
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(refused(&error)),
+        Err(Over::Gone) => Err(late(Over::Gone, "")),
+        Err(Over::Deadline) => {
+            let missing = match node.vswitch.look(link).await {
+                Ok(State::Absent) => "the port is gone from Open vSwitch".to_owned(),
+                Ok(State::NoOfport) => "ovs-vswitchd has not taken the port (no ofport)".to_owned(),
+                Ok(_) => match status::controller(node).await {
+                    Err(why) => why,
+                    Ok(()) => format!(
+                        "ovn-controller has not installed port {}: it has no Port_Binding, is bound to another chassis, \
+                         or is meant for another pod of that name",
+                        wanted.port
+                    ),
+                },
+                Err(error) => error.to_string(),
+            };
+            Err(late(Over::Deadline, &missing))
+        }
+    }
+}
+
+/// Waits until the pod's host ports are in the kernel's table.
+async fn host_ports(
+    node: &Node,
+    wanted: &Wanted,
+    interface: &Interface,
+    limit: &Limit,
+) -> Result<(), Error> {
+    if wanted.host_ports.is_empty() {
+        return Ok(());
+    }
+    let ports: Vec<_> =
+        wanted.host_ports.iter().flat_map(|mapping| mapping.to(&interface.addresses)).collect();
+    let mut applied = node.applied.clone();
+    let there = applied.wait_for(|applied| ports.iter().all(|port| applied.contains(port)));
+    let there = limit.hold(async { there.await.map(|_| ()) }).await;
+    let there = there.map_err(|over| {
+        late(over, "a host port is taken by another pod, or nftables refuses it")
+    })?;
+    there.map_err(|_| Error::new(code::TRY_AGAIN, "the daemon is stopping"))
+}
+
+/// Addresses for an interface that another plugin makes.
+async fn addresses_only(
+    node: &Node,
+    attachment: &Attachment,
+    wanted: &Wanted,
+    limit: &Limit,
+) -> Result<Success, Error> {
+    let decision = decision(node, wanted, attachment, limit).await?;
+    let gateways: Vec<IpAddr> = decision.allocation.gateways.iter().collect();
+    let addresses = with_prefixes(&decision.allocation);
+    let gateway =
+        |to: &IpNet| gateways.iter().copied().find(|it| it.is_ipv4() == to.addr().is_ipv4());
+    let ip = |net: &IpNet| {
+        let address = Prefix::new(net.addr(), net.prefix_len())?;
+        Some(Ip { address, gateway: gateway(net), interface: None })
+    };
+    Ok(Success {
+        ips: addresses.iter().filter_map(ip).collect(),
+        routes: attachment.routes.clone(),
+        ..Success::default()
+    })
+}
+
+fn answer(attachment: &Attachment, interface: &Interface) -> Success {
+    let made = Made {
+        name: attachment.ifname.clone(),
+        mac: crate::plan::check::text(&interface.mac),
+        mtu: interface.mtu,
+        sandbox: attachment.netns.clone(),
+        ..Made::default()
+    };
+    let gateway = |to: &IpNet| {
+        let mut gateways = interface.gateways.iter().copied().filter(|_| interface.default_route);
+        gateways.find(|gateway| gateway.is_ipv4() == to.addr().is_ipv4())
+    };
+    let ip = |net: &IpNet| {
+        let address = Prefix::new(net.addr(), net.prefix_len())?;
+        Some(Ip { address, gateway: gateway(net), interface: Some(0) })
+    };
+    let route = |route: crate::plan::Route| {
+        let dst = Prefix::new(route.to.addr(), route.to.prefix_len())?;
+        Some(Route { dst, gw: route.via })
+    };
+    Success {
+        interfaces: vec![made],
+        ips: interface.addresses.iter().filter_map(ip).collect(),
+        routes: interface.all_routes().into_iter().filter_map(route).collect(),
+        ..Success::default()
+    }
+}
+
+/// The answer of a wait that ended without what it waited for.
+pub(super) fn late(over: Over, missing: &str) -> Error {
+    match over {
+        Over::Deadline => Error::new(code::TRY_AGAIN, missing),
+        Over::Gone => Error::new(code::TRY_AGAIN, "the caller went away"),
+    }
+}
+
+fn failed(error: &kernel::Error, wanted: &Wanted) -> Error {
+    let code = if wanted.netns.exists() { code::DAEMON } else { code::UNKNOWN_CONTAINER };
+    Error::new(code, "the kernel refused").with_details(error)
+}
+
+pub(super) fn refused(error: &crate::vswitch::Error) -> Error {
+    let code = match error {
+        crate::vswitch::Error::Database(error) if !error.retry() => code::DAEMON,
+        _ => code::TRY_AGAIN,
+    };
+    Error::new(code, "Open vSwitch refused").with_details(error)
+}
