@@ -19,7 +19,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::endpoint::Endpoint;
 use super::message::{self, Message};
@@ -53,7 +53,7 @@ impl Link {
     /// after two of them it is not.
     pub(super) fn dial(endpoint: Endpoint, delay: Duration, probe: Duration) -> Self {
         Self::start(probe, async move {
-            sleep(delay).await;
+            sleep_until(Instant::now() + delay).await;
             let lost = |reason: String| Error::Connection(format!("{endpoint}: {reason}"));
             match timeout(probe, endpoint.open()).await {
                 Ok(Ok(halves)) => Ok(halves),

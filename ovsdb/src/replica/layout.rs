@@ -1,5 +1,6 @@
 //! Where a table's columns are in its rows: names and types once a table, values alone in each row.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::spec;
@@ -7,7 +8,7 @@ use crate::schema::{self, AtomType, ColumnType};
 use crate::value::Value;
 
 /// A row without its edge columns. Clones share the values.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Row {
     pub(super) layout: Arc<Layout>,
     pub(super) values: Arc<[Value]>,
@@ -23,6 +24,12 @@ impl Row {
     /// The columns the row has, by name.
     pub fn columns(&self) -> impl Iterator<Item = (&'static str, &Value)> {
         self.layout.columns.iter().map(|column| column.name).zip(self.values.iter())
+    }
+}
+
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.columns()).finish()
     }
 }
 

@@ -1,5 +1,4 @@
 use tokio::io::{DuplexStream, duplex, split};
-use tokio::time::Instant;
 
 use super::*;
 

@@ -1,12 +1,10 @@
-//! The client against a cluster of three servers.
+//! A cluster of three servers.
 
-mod support;
-
+use crate::support::{config, event, snapshot, switch};
 use harness::Raft;
 use ovsdb::client::{Database, Event};
 use ovsdb::replica::Kind;
 use ovsdb::value::Uuid;
-use support::{config, event, snapshot, switch};
 
 fn connect(raft: &Raft) -> Database {
     let parse = |remote: &String| remote.parse().expect("the harness names endpoints");

@@ -1,16 +1,14 @@
-//! The client against a real ovsdb-server.
-
-mod support;
+//! One real ovsdb-server.
 
 use std::time::Duration;
 
+use crate::support::{SOON, config, connect, event, port, snapshot, switch};
 use harness::{Db, Schema};
 use ovsdb::Error;
 use ovsdb::client::Event;
 use ovsdb::op::{Columns, Condition, Mutator, Op, Until};
 use ovsdb::replica::Kind;
 use ovsdb::value::{Atom, Uuid, Value};
-use support::{SOON, config, connect, event, port, snapshot, switch};
 
 #[tokio::test]
 async fn rows_get_the_uuids_we_choose_and_are_in_the_replica_when_the_reply_comes() {

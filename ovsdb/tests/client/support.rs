@@ -1,5 +1,4 @@
 //! What the tests against real servers share.
-#![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::time::Duration;
 

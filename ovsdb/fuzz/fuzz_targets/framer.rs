@@ -1,0 +1,7 @@
+//! Any bytes, in pieces of any length, through the framer.
+#![no_main]
+
+#[path = "../properties.rs"]
+mod properties;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| properties::framer(data));
