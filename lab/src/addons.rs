@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     golang::Programs,
     images::COREDNS,
-    kube::{Kubectl, condition, items, unready},
+    kube::{self, Kubectl, condition, items, unready},
     layout::Layout,
     oci::Archive,
     plan::{API_PORT, API_SERVER, DNS_SERVICE, DOMAIN, Machine, POD_CIDR, SERVICE_CIDR},
@@ -18,6 +18,8 @@ use crate::{
 };
 
 const NAMESPACE: &str = "kube-system";
+/// The chart's mark of what an `ovs-ovn` pod was made from.
+const OVS_REVISION: &str = "kube-ovn.io/ovs-revision";
 /// OVN elects and connects in seconds; a cold machine with two processors also starts a dozen pods.
 const READY: Duration = Duration::from_secs(240);
 
@@ -105,6 +107,31 @@ fn values_of(image: &Ours) -> Value {
         "ipv4": {"POD_CIDR": POD_CIDR, "SVC_CIDR": SERVICE_CIDR},
         "DISABLE_MODULES_MANAGEMENT": true,
     })
+}
+
+/// Replaces, node by node, the pods of Open vSwitch that the chart would have otherwise: it leaves that to the
+/// administrator, because a node's traffic pauses meanwhile.
+///
+/// # Errors
+/// The API server refused, or a new pod does not become ready.
+pub(crate) fn replace_vswitches(kubectl: &Kubectl, step: &Step) -> Result<()> {
+    let wanted = kubectl.get(&["--namespace", NAMESPACE, "daemonset", "ovs-ovn"])?;
+    let wanted = &wanted["spec"]["template"]["metadata"]["annotations"][OVS_REVISION];
+    let pods = || kubectl.get(&["--namespace", NAMESPACE, "pods", "--selector=app=ovs"]);
+    let current = |pod: &Value| pod["metadata"]["annotations"][OVS_REVISION] == *wanted;
+    for old in items(&pods()?).iter().filter(|pod| !current(pod)) {
+        let node = &old["spec"]["nodeName"];
+        step.message(&format!("{node} gets a new one"));
+        kubectl.run(&["--namespace", NAMESPACE, "delete", "pod", kube::name(old)])?;
+        until("the new Open vSwitch", READY, || {
+            let list = pods()?;
+            let new =
+                items(&list).iter().find(|pod| pod["spec"]["nodeName"] == *node && current(pod));
+            let ready = new.is_some_and(|pod| condition(pod, "Ready"));
+            Ok(if ready { Look::Done(()) } else { Look::Not(format!("not ready on {node}")) })
+        })?;
+    }
+    Ok(())
 }
 
 /// Until every node is Ready and every workload of `kube-system` has all its pods.
@@ -215,7 +242,7 @@ mod tests {
         let objects = dns();
         let service = objects.iter().find(|object| object["kind"] == "Service").unwrap();
         assert_eq!(service["spec"]["clusterIP"], "10.96.0.10");
-        let kinds: Vec<_> = objects.iter().map(crate::kube::name).collect();
+        let kinds: Vec<_> = objects.iter().map(kube::name).collect();
         assert_eq!(kinds.iter().filter(|&&name| name == "coredns").count(), 3);
     }
 }

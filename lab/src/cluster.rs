@@ -91,6 +91,7 @@ pub(crate) fn up(layout: &Layout, up: &Up) -> Result<()> {
     addons::install_dns(&cluster.kubectl)?;
     if let Some(ours) = ours {
         screen.step("Chart", |step| addons::install_chart(layout, &programs, &ours, step))?;
+        screen.step("Open vSwitch", |step| addons::replace_vswitches(&cluster.kubectl, step))?;
         screen.step("Network, nodes and DNS ready", |step| {
             addons::wait_for_all(&cluster.kubectl, up.nodes, step)
         })?;
