@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use ovsdb::replica::Row;
 use ovsdb::value::{Atom, Value};
 
-use crate::owner::{Owner, Role};
+use crate::owner::{Owner, Role, parts};
 use crate::table::Table;
 
 /// Key in `external_ids` of every row that we, or Kube-OVN, made.
@@ -83,7 +83,7 @@ pub(crate) fn owner_text(row: &Row) -> Option<Arc<str>> {
     let Some(ids) = row.get(COLUMN) else { return owner_in_name(row) };
     let has_role = ids.get(ROLE).is_some_and(|role| !role.is_empty());
     match ids.get_atom(OWNER) {
-        Some(Atom::String(owner)) if has_role && has_vendor(row) && is_owner(owner) => {
+        Some(Atom::String(owner)) if has_role && has_vendor(row) && parts(owner).is_some() => {
             Some(owner.clone())
         }
         _ => None,
@@ -97,9 +97,5 @@ fn has_vendor(row: &Row) -> bool {
 fn owner_in_name(row: &Row) -> Option<Arc<str>> {
     let name = row.get("name").and_then(Value::as_str)?;
     let (role, owner) = name.strip_prefix(NAME_PREFIX)?.split_once('/')?;
-    (!role.is_empty() && is_owner(owner)).then(|| owner.into())
-}
-
-fn is_owner(text: &str) -> bool {
-    text.parse::<Owner>().is_ok()
+    (!role.is_empty() && parts(owner).is_some()).then(|| owner.into())
 }

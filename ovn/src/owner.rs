@@ -47,16 +47,17 @@ pub struct BadOwner(pub String);
 impl FromStr for Owner {
     type Err = BadOwner;
 
-    /// The name may contain `/`, the kind and the namespace cannot.
     fn from_str(text: &str) -> Result<Self, BadOwner> {
-        let mut parts = text.splitn(3, '/');
-        match (parts.next(), parts.next(), parts.next()) {
-            (Some(kind), Some(namespace), Some(name)) if !kind.is_empty() && !name.is_empty() => {
-                Ok(Self { kind: kind.into(), namespace: namespace.into(), name: name.into() })
-            }
-            _ => Err(BadOwner(text.to_owned())),
-        }
+        let (kind, namespace, name) = parts(text).ok_or_else(|| BadOwner(text.to_owned()))?;
+        Ok(Self { kind: kind.into(), namespace: namespace.into(), name: name.into() })
     }
+}
+
+/// The parts of an owner as written. The name may contain `/`, the kind and the namespace cannot.
+pub(crate) fn parts(text: &str) -> Option<(&str, &str, &str)> {
+    let (kind, rest) = text.split_once('/')?;
+    let (namespace, name) = rest.split_once('/')?;
+    (!kind.is_empty() && !name.is_empty()).then_some((kind, namespace, name))
 }
 
 /// Which of its owner's rows a row is: what it is for, never its place in a list.

@@ -43,7 +43,8 @@ impl<'a> Pass<'a> {
         };
         loop {
             (pass.gone, pass.held) = pass.unwanted();
-            let referred = pass.referred();
+            // Only rows that come and are not of a root table have to be referred to.
+            let referred = if pass.has_new_dependents() { pass.referred() } else { HashSet::new() };
             let found: Vec<_> = pass
                 .active()
                 .map(|(owner, state)| (owner.clone(), pass.obstacles(state, &referred)))
@@ -148,6 +149,11 @@ impl<'a> Pass<'a> {
         }
         let wanted = self.want.rows.get(&id);
         wanted.is_some_and(|desired| !self.withheld.contains_key(&desired.owner))
+    }
+
+    fn has_new_dependents(&self) -> bool {
+        let mut rows = self.active().flat_map(|(_, state)| state.rows.keys());
+        rows.any(|id| self.table(id.0).is_some_and(|table| !table.root) && self.row(*id).is_none())
     }
 
     /// The rows that active scopes refer to strongly.
@@ -270,9 +276,25 @@ fn is_marked(table: &Table, row: &Row) -> bool {
     mark::carrier(table) == Carrier::Parent || mark::is_ours(row)
 }
 
+fn own_ids(desired: &Desired) -> &[(Atom, Atom)] {
+    desired.columns.get(mark::COLUMN).map(Value::pairs).unwrap_or_default()
+}
+
 fn external_ids(desired: &Desired) -> Value {
-    let own = desired.columns.get(mark::COLUMN).map(Value::pairs).unwrap_or_default();
-    Value::map(own.iter().cloned().chain(mark::marks(&desired.owner, &desired.role)))
+    let marks = mark::marks(&desired.owner, &desired.role);
+    Value::map(own_ids(desired).iter().cloned().chain(marks))
+}
+
+/// Whether `now` is [`external_ids`], without making them: most rows have them.
+fn has_ids(desired: &Desired, now: &Value) -> bool {
+    let marks = mark::marks(&desired.owner, &desired.role);
+    let is_mark = |key: &Atom| marks.iter().any(|(mark, _)| mark == key);
+    let own = own_ids(desired).iter().filter(|(key, _)| !is_mark(key));
+    let has = |(key, value): &(Atom, Atom)| {
+        let at = now.pairs().binary_search_by(|(found, _)| found.cmp(key));
+        at.is_ok_and(|at| now.pairs()[at].1 == *value)
+    };
+    now.len() == own.clone().count() + marks.len() && own.clone().all(has) && marks.iter().all(has)
 }
 
 /// The columns of `desired` that `row` has otherwise. A column that the server lacks is not in `row`.
@@ -285,11 +307,9 @@ fn changed(table: &Table, desired: &Desired, row: &Row) -> Columns {
     }
     match mark::carrier(table) {
         Carrier::ExternalIds => {
-            let ids = external_ids(desired);
-            if row.get(mark::COLUMN).is_none_or(|now| *now == ids) {
-                changed.remove(mark::COLUMN);
-            } else {
-                changed.insert(mark::COLUMN, ids);
+            changed.remove(mark::COLUMN);
+            if row.get(mark::COLUMN).is_some_and(|now| !has_ids(desired, now)) {
+                changed.insert(mark::COLUMN, external_ids(desired));
             }
         }
         // The name is the mark: a row that has another one is not ours.
