@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json, value::RawValue};
+use serde_json::value::RawValue;
 
 use super::{Error, Prefix, Version, code};
 
@@ -120,65 +120,81 @@ impl Success {
 
     /// The JSON of `version` to print on standard output.
     pub fn encode(&self, version: Version) -> String {
-        let mut out = Map::new();
-        out.insert("cniVersion".into(), json!(version));
         if version < Version::V0_3_0 {
-            self.encode_families(&mut out);
-        } else {
-            self.encode_lists(version, &mut out);
+            return json(&self.by_family(version));
         }
-        // Always present: libcni before 1.0 dereferences it, and later versions print it too.
-        out.insert("dns".into(), json!(self.dns));
-        Value::Object(out).to_string()
+        let interfaces =
+            self.interfaces.iter().map(|interface| interface.in_version(version)).collect();
+        let family = |ip: &Ip| {
+            (version < Version::V1_0_0).then(|| if ip.address.is_ipv4() { "4" } else { "6" })
+        };
+        let ips = self.ips.iter().map(|ip| PrintedIp { version: family(ip), ip }).collect();
+        json(&Printed { version, interfaces, ips, routes: &self.routes, dns: &self.dns })
     }
 
     /// 0.1.0 and 0.2.0: at most one address per family, routes beside the address of their family.
-    fn encode_families(&self, out: &mut Map<String, Value>) {
-        for (key, ipv4) in [("ip4", true), ("ip6", false)] {
-            let Some(ip) = self.ips.iter().find(|ip| ip.address.is_ipv4() == ipv4) else {
-                continue;
-            };
-            let routes: Vec<_> =
-                self.routes.iter().filter(|route| route.dst.is_ipv4() == ipv4).collect();
-            let mut config = Map::from_iter([("ip".into(), json!(ip.address))]);
-            if let Some(gateway) = ip.gateway {
-                config.insert("gateway".into(), json!(gateway));
-            }
-            if !routes.is_empty() {
-                config.insert("routes".into(), json!(routes));
-            }
-            out.insert(key.into(), Value::Object(config));
-        }
+    fn by_family(&self, version: Version) -> PrintedByFamily<'_> {
+        let config = |ipv4: bool| {
+            let ip = self.ips.iter().find(|ip| ip.address.is_ipv4() == ipv4)?;
+            let routes = self.routes.iter().filter(|route| route.dst.is_ipv4() == ipv4).collect();
+            Some(PrintedFamily { ip: ip.address, gateway: ip.gateway, routes })
+        };
+        PrintedByFamily { version, ip4: config(true), ip6: config(false), dns: &self.dns }
     }
+}
 
-    fn encode_lists(&self, version: Version, out: &mut Map<String, Value>) {
-        if !self.interfaces.is_empty() {
-            let interfaces = self.interfaces.iter().map(|interface| {
-                if version >= Version::V1_1_0 {
-                    return json!(interface);
-                }
-                let older = Interface {
-                    mtu: 0,
-                    socket_path: String::new(),
-                    pci_id: String::new(),
-                    ..interface.clone()
-                };
-                json!(older)
-            });
-            out.insert("interfaces".into(), interfaces.collect());
+impl Interface {
+    fn in_version(&self, version: Version) -> Self {
+        if version >= Version::V1_1_0 {
+            return self.clone();
         }
-        let ips = self.ips.iter().map(|ip| {
-            let mut ip_json = json!(ip);
-            if version < Version::V1_0_0 {
-                ip_json["version"] = json!(if ip.address.is_ipv4() { "4" } else { "6" });
-            }
-            ip_json
-        });
-        out.insert("ips".into(), ips.collect());
-        if !self.routes.is_empty() {
-            out.insert("routes".into(), json!(self.routes));
-        }
+        Self { mtu: 0, socket_path: String::new(), pci_id: String::new(), ..self.clone() }
     }
+}
+
+/// A result of 0.3.0 and later. `dns` is always present: libcni before 1.0 dereferences it, and later versions print it too.
+#[derive(Serialize)]
+struct Printed<'a> {
+    #[serde(rename = "cniVersion")]
+    version: Version,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    interfaces: Vec<Interface>,
+    ips: Vec<PrintedIp<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    routes: &'a [Route],
+    dns: &'a Dns,
+}
+
+#[derive(Serialize)]
+struct PrintedIp<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'static str>,
+    #[serde(flatten)]
+    ip: &'a Ip,
+}
+
+#[derive(Serialize)]
+struct PrintedByFamily<'a> {
+    #[serde(rename = "cniVersion")]
+    version: Version,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ip4: Option<PrintedFamily<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ip6: Option<PrintedFamily<'a>>,
+    dns: &'a Dns,
+}
+
+#[derive(Serialize)]
+struct PrintedFamily<'a> {
+    ip: Prefix,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gateway: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    routes: Vec<&'a Route>,
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("a result holds only strings, numbers and lists")
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields by reference")]

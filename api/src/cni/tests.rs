@@ -36,7 +36,7 @@ fn result() -> Success {
 
 #[test]
 fn the_result_of_0_3_1_says_the_family_and_not_the_mtu() {
-    expect![[r#"{"cniVersion":"0.3.1","dns":{},"interfaces":[{"name":"abc_h"},{"mac":"0a:58:0a:10:00:07","name":"eth0","sandbox":"/run/netns/a"}],"ips":[{"address":"10.16.0.7/16","gateway":"10.16.0.1","interface":1,"version":"4"},{"address":"fd00::7/112","interface":1,"version":"6"}],"routes":[{"dst":"0.0.0.0/0","gw":"10.16.0.1"}]}"#]]
+    expect![[r#"{"cniVersion":"0.3.1","interfaces":[{"name":"abc_h"},{"name":"eth0","mac":"0a:58:0a:10:00:07","sandbox":"/run/netns/a"}],"ips":[{"version":"4","address":"10.16.0.7/16","gateway":"10.16.0.1","interface":1},{"version":"6","address":"fd00::7/112","interface":1}],"routes":[{"dst":"0.0.0.0/0","gw":"10.16.0.1"}],"dns":{}}"#]]
         .assert_eq(&result().encode(Version::V0_3_1));
 }
 
@@ -49,13 +49,13 @@ fn the_result_of_1_0_0_says_neither_family_nor_mtu() {
 
 #[test]
 fn the_result_of_1_1_0_says_the_mtu() {
-    expect![[r#"{"cniVersion":"1.1.0","dns":{},"interfaces":[{"name":"abc_h"},{"mac":"0a:58:0a:10:00:07","mtu":1400,"name":"eth0","sandbox":"/run/netns/a"}],"ips":[{"address":"10.16.0.7/16","gateway":"10.16.0.1","interface":1},{"address":"fd00::7/112","interface":1}],"routes":[{"dst":"0.0.0.0/0","gw":"10.16.0.1"}]}"#]]
+    expect![[r#"{"cniVersion":"1.1.0","interfaces":[{"name":"abc_h"},{"name":"eth0","mac":"0a:58:0a:10:00:07","mtu":1400,"sandbox":"/run/netns/a"}],"ips":[{"address":"10.16.0.7/16","gateway":"10.16.0.1","interface":1},{"address":"fd00::7/112","interface":1}],"routes":[{"dst":"0.0.0.0/0","gw":"10.16.0.1"}],"dns":{}}"#]]
         .assert_eq(&result().encode(Version::V1_1_0));
 }
 
 #[test]
 fn the_result_before_0_3_0_has_a_place_per_family() {
-    expect![[r#"{"cniVersion":"0.2.0","dns":{},"ip4":{"gateway":"10.16.0.1","ip":"10.16.0.7/16","routes":[{"dst":"0.0.0.0/0","gw":"10.16.0.1"}]},"ip6":{"ip":"fd00::7/112"}}"#]]
+    expect![[r#"{"cniVersion":"0.2.0","ip4":{"ip":"10.16.0.7/16","gateway":"10.16.0.1","routes":[{"dst":"0.0.0.0/0","gw":"10.16.0.1"}]},"ip6":{"ip":"fd00::7/112"},"dns":{}}"#]]
         .assert_eq(&result().encode(Version::V0_2_0));
 }
 

@@ -33,6 +33,8 @@ pub mod reason {
 }
 
 /// A subnet: a network, who gets addresses from it, and how they reach the world.
+///
+/// The three flags that are columns are always written, `false` too, so that `kubectl get` shows them as it does with Kube-OVN.
 #[derive(Clone, Debug, Default, PartialEq, CustomResource, JsonSchema, Serialize, Deserialize)]
 #[kube(
     group = "kubeovn.io",
@@ -68,7 +70,6 @@ pub mod reason {
 #[serde(default, rename_all = "camelCase")]
 pub struct SubnetSpec {
     /// This is the subnet of namespaces that are bound to none.
-    #[serde(skip_serializing_if = "is_default")]
     pub default: bool,
     /// The VPC; nothing means ovn-cluster.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -106,7 +107,6 @@ pub struct SubnetSpec {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gateway_node_selectors: Vec<LabelSelector>,
     /// Traffic to outside the cluster gets the node's address.
-    #[serde(skip_serializing_if = "is_default")]
     pub nat_outgoing: bool,
     /// Exceptions to natOutgoing, first match wins.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -127,7 +127,6 @@ pub struct SubnetSpec {
     #[schemars(schema_with = "unsigned")]
     pub mtu: u32,
     /// Only the subnet itself, the nodes and allowSubnets may reach its pods.
-    #[serde(skip_serializing_if = "is_default")]
     pub private: bool,
     /// Networks that may reach a private subnet's pods.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -119,7 +119,7 @@ fn places(schema: &Value, key: &str, path: &str, out: &mut Vec<String>) {
 }
 
 #[test]
-fn the_only_default_inside_a_spec_is_kube_ovn_s() {
+fn only_flags_that_are_columns_and_bfd_have_defaults() {
     let mut found = Vec::new();
     for plural in ["ips", "subnets", "vpcs"] {
         let schema = schema(plural);
@@ -127,8 +127,15 @@ fn the_only_default_inside_a_spec_is_kube_ovn_s() {
             places(&schema["properties"][part]["properties"], "default", plural, &mut found);
         }
     }
-    found.retain(|place| !place.contains("{\"description\""));
-    assert_eq!(found, ["vpcs/bfdPort/properties/enabled false"]);
+    // A field that is itself called default is no default.
+    found.retain(|place| !place.contains("\"description\""));
+    let expected = [
+        "subnets/default false",
+        "subnets/natOutgoing false",
+        "subnets/private false",
+        "vpcs/bfdPort/properties/enabled false",
+    ];
+    assert_eq!(found, expected);
 }
 
 #[test]
@@ -176,12 +183,13 @@ fn the_rules_refuse_what_kube_ovn_refuses_and_no_more() {
 }
 
 #[test]
-fn an_empty_object_reads_and_writes_back_empty() {
+fn an_empty_object_reads_and_is_written_back_with_the_columns_flags_only() {
     let subnet: Subnet = serde_json::from_value(json!({
         "apiVersion": "kubeovn.io/v1", "kind": "Subnet", "metadata": {"name": "blue"}, "spec": {}
     }))
     .unwrap();
-    assert_eq!(serde_json::to_value(&subnet.spec).unwrap(), json!({}));
+    let flags = json!({"default": false, "natOutgoing": false, "private": false});
+    assert_eq!(serde_json::to_value(&subnet.spec).unwrap(), flags);
     assert_eq!(serde_json::to_value(VpcSpec::default()).unwrap(), json!({}));
     assert_eq!(serde_json::to_value(IpSpec::default()).unwrap(), json!({}));
 }
