@@ -68,3 +68,47 @@ fn create(epoch: u64) -> Op {
     let ids = Value::map([(EPOCH, epoch.to_string())]);
     Op::Insert { table: TABLE, uuid, row: Columns::from([(column::EXTERNAL_IDS, ids)]) }
 }
+
+#[cfg(test)]
+mod tests {
+    use ovsdb::schema::Database;
+
+    use super::*;
+    use crate::monitor::Watch;
+    use crate::nb;
+
+    fn replica(external_ids: &[(&str, &str)]) -> Replica {
+        let watch = Watch::database(&nb::DATABASE);
+        let mut replica = Replica::new(watch.spec());
+        let schema = Database::parse(include_str!("../schema/ovn-nb.ovsschema")).unwrap();
+        replica.follow(&schema);
+        let ids = Value::map(external_ids.iter().copied()).to_json();
+        let rows = serde_json::json!({ TABLE: { Uuid::nil().to_string(): {
+            "initial": { column::EXTERNAL_IDS: ids } } } });
+        replica.apply_snapshot(&rows.to_string()).unwrap();
+        replica
+    }
+
+    #[test]
+    fn the_guard_is_the_wait_that_the_server_was_seen_to_take() {
+        let wait = serde_json::json!({
+            "op": "wait", "table": "NB_Global", "timeout": 0,
+            "where": [["external_ids", "includes", ["map", [["kube-ovn.io/epoch", "7"]]]]],
+            "columns": ["external_ids"], "until": "!=", "rows": [],
+        });
+        assert_eq!(guard(7).to_json(), wait);
+    }
+
+    #[test]
+    fn an_epoch_follows_the_one_that_is_there() {
+        assert_eq!(raise(&replica(&[(EPOCH, "7"), ("other", "x")])).unwrap().1, 8);
+        assert_eq!(raise(&replica(&[("other", "x")])).unwrap().1, 1);
+    }
+
+    #[test]
+    fn an_epoch_that_is_no_number_stops_everybody() {
+        let replica = replica(&[(EPOCH, "seven")]);
+        assert_eq!(raise(&replica), Err(BadEpoch("seven".to_owned())));
+        assert_eq!(current(&replica), Err(BadEpoch("seven".to_owned())));
+    }
+}

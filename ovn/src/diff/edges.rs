@@ -112,7 +112,8 @@ fn take_back(pass: &Pass<'_>, nets: &mut Nets) {
     let former = pass.active().filter_map(|(owner, _)| pass.have.former.get(owner)).flatten();
     for edge in former {
         let there = pass.is_member(edge) || pass.entry(edge).is_some();
-        if there && pass.stays((edge.table, edge.container)) && pass.is_unwanted(edge) {
+        let stays = pass.stays((edge.table, edge.container)) && !pass.goes_by_itself(edge);
+        if there && stays && pass.is_unwanted(edge) {
             net(nets, edge).gone.insert(edge.member.clone());
         }
     }
@@ -126,6 +127,13 @@ impl Pass<'_> {
     /// Whether the row is there and will be.
     fn stays(&self, row: RowId) -> bool {
         self.row(row).is_some() && !self.gone.contains(&row)
+    }
+
+    /// Whether the member is a weak reference to a row that goes.
+    fn goes_by_itself(&self, edge: &Edge) -> bool {
+        let to = self.column(edge).and_then(|column| column.key.reference());
+        let row = to.filter(|to| !to.strong).zip(edge.member.as_uuid());
+        row.is_some_and(|(to, uuid)| self.gone.contains(&(to.table, uuid)))
     }
 
     fn is_unwanted(&self, edge: &Edge) -> bool {

@@ -128,6 +128,16 @@ async fn a_change_costs_what_it_is() {
     assert!(matches!(diff.ops[diff.ops.len() - 1], Op::Delete { .. }), "{diff:#?}");
     assert_eq!(settle(&mut database, &world.states()).await, Diff::default());
 
+    // Groups lose a port that goes by themselves; only its switch has to let it go.
+    let former = Former::from([(port(1), world.states()[&port(1)].shares().cloned().collect())]);
+    world.ports.remove(&1);
+    let states = world.states();
+    let diff = pass_of(database.replica(), &states, &BTreeSet::from([port(1)]), &former).unwrap();
+    let tables: Vec<_> = diff.ops.iter().map(Op::table).collect();
+    assert_eq!(tables, ["Address_Set", "Logical_Switch", "Logical_Switch_Port"], "{diff:#?}");
+    transact(&mut database, &diff.ops).await.unwrap();
+    assert_eq!(settle(&mut database, &states).await, Diff::default());
+
     settle(&mut database, &States::new()).await;
     assert_eq!(rows(database.replica(), &WATCH).rows, Model::northbound().rows);
 }
