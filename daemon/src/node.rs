@@ -23,6 +23,7 @@ use crate::kernel::reaper::Reaper;
 use crate::metrics::Metrics;
 use crate::plan::encap::Tunnel;
 use crate::plan::rules::HostPort;
+use crate::server::Turns;
 use crate::vswitch::Vswitch;
 use crate::watch::{Pods, View};
 
@@ -37,6 +38,7 @@ pub(crate) struct Node {
     pub(crate) view: View,
     pub(crate) vswitch: Vswitch,
     pub(crate) reaper: Reaper,
+    pub(crate) turns: Turns,
     pub(crate) metrics: Metrics,
     /// The tunnel's end, once found.
     pub(crate) tunnel: watch::Receiver<Option<Tunnel>>,

@@ -34,7 +34,17 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let (tell_tunnel, tunnel) = latest::channel(None);
     let (tell_applied, applied) = latest::channel(BTreeSet::new());
     let (announce, _) = broadcast::channel(ANNOUNCEMENTS);
-    let node = Arc::new(Node { config, pods, view, vswitch, reaper, metrics, tunnel, applied });
+    let node = Arc::new(Node {
+        config,
+        pods,
+        view,
+        vswitch,
+        reaper,
+        turns: server::Turns::default(),
+        metrics,
+        tunnel,
+        applied,
+    });
     health.expect("node");
 
     let mut parts = Parts::default();

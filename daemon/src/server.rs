@@ -11,6 +11,7 @@ mod limit;
 mod status;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use api::cni::{Error, code};
 use api::wire::{Answer, Call, LINE_LIMIT, Request, Response};
+use futures::FutureExt;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::Instant;
@@ -29,6 +31,7 @@ use limit::Limit;
 
 pub(crate) use gc::sweep;
 pub(crate) use status::ready;
+pub(crate) use turn::Turns;
 
 /// How long a caller may take to write its line.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -97,6 +100,10 @@ async fn serve(stream: UnixStream, node: Arc<Node>) -> io::Result<()> {
     drop(line);
     let deadline = began + Duration::from_millis(request.deadline_ms).min(LONGEST);
     let (limit, gone) = Limit::new(deadline);
+    // A caller that went while it stood in the backlog wants nothing any more.
+    if reader.fill_buf().now_or_never().is_some() {
+        return Ok(());
+    }
     let work = tokio::spawn(answer(request.call, node, limit, began));
     tokio::pin!(work);
     let mut hung_up = false;

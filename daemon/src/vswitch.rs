@@ -23,7 +23,7 @@ use std::time::Duration;
 use ovsdb::client::{Config, Database, Endpoint};
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub(crate) use facts::{Facts, PodPort, host_ports_text};
+pub(crate) use facts::{Facts, host_ports_text};
 pub(crate) use port::{Port, State, key};
 pub(crate) use unixctl::connection_status;
 pub(crate) use wanted::{NodePort, Wanted};
@@ -61,8 +61,8 @@ enum Request {
     Ready { link: String, answer: Answer<State> },
     /// How a port is now.
     Look { link: String, answer: Answer<State> },
-    /// All ports of pods.
-    Ports(Answer<Vec<PodPort>>),
+    /// The links of all ports of pods.
+    Links(Answer<Vec<String>>),
 }
 
 /// Speaks to the task that owns the connection. Cheap to clone.
@@ -137,9 +137,9 @@ impl Vswitch {
         self.ask(|answer| Request::Look { link: link.to_owned(), answer }).await
     }
 
-    /// All ports of pods.
-    pub(crate) async fn ports(&self) -> Result<Vec<PodPort>, Error> {
-        self.ask(Request::Ports).await
+    /// The links of all ports of pods.
+    pub(crate) async fn pod_links(&self) -> Result<Vec<String>, Error> {
+        self.ask(Request::Links).await
     }
 
     async fn ask<T>(&self, request: impl FnOnce(Answer<T>) -> Request) -> Result<T, Error> {

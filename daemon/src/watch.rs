@@ -4,9 +4,9 @@
 //! else as [`Cluster`]. A watch that fails is begun again by itself; until it works the part of that name is not ready.
 
 mod cluster;
-mod follow;
+pub(crate) mod follow;
 mod pods;
-mod slim;
+pub(crate) mod slim;
 #[cfg(test)]
 mod tests;
 

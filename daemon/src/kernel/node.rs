@@ -1,5 +1,6 @@
 //! What the node's own links look like, and which of them are pods'.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use super::link::Link;
@@ -48,6 +49,16 @@ pub(crate) async fn nics() -> Result<Vec<Nic>, Error> {
             nics.push(Nic { link, addresses });
         }
         Ok(nics)
+    })
+    .await
+}
+
+/// The names of all links of the node.
+pub(crate) async fn link_names() -> Result<BTreeSet<String>, Error> {
+    on_thread("node-links", || {
+        let failed = |source| Error::new("list links", source);
+        let links = Netlink::open().and_then(|mut netlink| netlink.links()).map_err(failed)?;
+        Ok(links.into_iter().map(|link| link.name).collect())
     })
     .await
 }

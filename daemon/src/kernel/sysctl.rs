@@ -11,8 +11,3 @@ pub(crate) fn write(key: &str, value: &str) -> io::Result<()> {
     }
     std::fs::write(&path, value)
 }
-
-/// The parameter's text, without the final newline.
-pub(crate) fn read(key: &str) -> io::Result<String> {
-    std::fs::read_to_string(Path::new("/proc/sys").join(key)).map(|text| text.trim_end().to_owned())
-}

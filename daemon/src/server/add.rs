@@ -43,6 +43,11 @@ pub(super) async fn add(
     if attachment.ipam || !attachment.provider.is_ovn() {
         return addresses_only(node, attachment, &wanted, &limit).await;
     }
+    let turn = limit.hold(node.turns.take(&wanted.tag)).await;
+    let _turn = turn.map_err(|over| late(over, "another call for this container has not ended"))?;
+    if limit.caller_is_gone() {
+        return Err(late(Over::Gone, ""));
+    }
     let result = attach(node, attachment, &wanted, &limit).await;
     match &result {
         Ok(_) => tracing::info!(pod = %wanted.port, link = %wanted.link(), "connected"),

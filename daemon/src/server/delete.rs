@@ -6,6 +6,7 @@ use api::cni::{Error, code};
 use api::wire::Attachment;
 use tokio::time::Instant;
 
+use super::add::late;
 use super::attachment::tag;
 use super::limit::Limit;
 use crate::kernel;
@@ -26,7 +27,9 @@ pub(super) async fn delete(
         return Ok(());
     }
     let tag = tag(attachment)?;
-    let wrong = remove(node, &[tag], &limit).await;
+    let turn = limit.hold(node.turns.take(&tag)).await;
+    let _turn = turn.map_err(|over| late(over, "another call for this container has not ended"))?;
+    let wrong = remove(node, std::slice::from_ref(&tag), &limit).await;
     if wrong.is_empty() {
         Ok(())
     } else {

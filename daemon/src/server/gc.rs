@@ -42,16 +42,15 @@ pub(super) async fn collect(node: &Node, gc: &Gc, limit: Limit) -> Result<(), Er
 /// Removes ports whose link is gone: their pod's namespace went without a DEL, or with the node's last boot.
 pub(crate) async fn sweep(node: &Node) -> Result<(), crate::vswitch::Error> {
     // Ports first: a link is made before its port, so a port without link now is not one that is being made.
-    let ports = node.vswitch.ports().await?;
-    let links = match kernel::node::pod_links().await {
-        Ok(links) => links.into_iter().map(|(name, _)| name).collect::<BTreeSet<_>>(),
+    let ports = node.vswitch.pod_links().await?;
+    let links = match kernel::node::link_names().await {
+        Ok(links) => links,
         Err(error) => {
             tracing::warn!(%error, "links cannot be listed");
             return Ok(());
         }
     };
-    let dead = ports.into_iter().filter(|port| port.error.is_some() && !links.contains(&port.link));
-    let dead: Vec<String> = dead.map(|port| port.link).collect();
+    let dead: Vec<String> = ports.into_iter().filter(|port| !links.contains(port)).collect();
     if dead.is_empty() {
         return Ok(());
     }

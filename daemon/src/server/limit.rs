@@ -25,6 +25,11 @@ impl Limit {
         (Self { deadline, gone }, hang_up)
     }
 
+    /// Whether nobody reads the answer any more.
+    pub(super) fn caller_is_gone(&self) -> bool {
+        *self.gone.borrow() || self.gone.has_changed().is_err()
+    }
+
     /// Waits for `what`, as long as the call may. What it was waiting for must bear being dropped.
     pub(super) async fn hold<T>(&self, what: impl Future<Output = T>) -> Result<T, Over> {
         let mut gone = self.gone.clone();

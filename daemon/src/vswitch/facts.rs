@@ -31,18 +31,6 @@ pub(crate) struct Facts {
     pub(crate) host_ports: BTreeSet<HostPort>,
 }
 
-/// A pod's port as the database has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PodPort {
-    pub(crate) link: String,
-    pub(crate) name: String,
-    pub(crate) namespace: String,
-    pub(crate) uid: Option<String>,
-    pub(crate) netns: String,
-    /// vswitchd's complaint.
-    pub(crate) error: Option<String>,
-}
-
 /// Host ports by the row that has them, so that a pod event does not read all rows.
 #[derive(Debug, Default)]
 pub(super) struct HostPorts(HashMap<Uuid, Vec<HostPort>>);
@@ -170,19 +158,9 @@ pub(crate) fn host_ports_text<'a>(
     ports.into_iter().map(entry).collect::<Vec<_>>().join(";")
 }
 
-/// All interfaces that say which pod they belong to.
-pub(super) fn pod_ports(replica: &Replica) -> Vec<PodPort> {
-    let pod = |row: InterfaceRow<'_>| {
-        let ids = row.external_ids();
-        let text = |key| ids.get(key).map(str::to_owned);
-        Some(PodPort {
-            link: row.name().to_owned(),
-            name: text(key::POD_NAME)?,
-            namespace: text(key::POD_NAMESPACE)?,
-            uid: text(key::IFACE_ID_VER),
-            netns: text(key::POD_NETNS).unwrap_or_default(),
-            error: row.error().map(str::to_owned),
-        })
-    };
-    replica.rows(interface::TABLE).filter_map(|(_, row)| pod(row.into())).collect()
+/// The links of all ports that say which pod they belong to.
+pub(super) fn pod_links(replica: &Replica) -> Vec<String> {
+    let rows = replica.rows(interface::TABLE).map(|(_, row)| InterfaceRow::from(row));
+    let pods = rows.filter(|row| row.external_ids().get(key::POD_NAME).is_some());
+    pods.map(|row| row.name().to_owned()).collect()
 }

@@ -8,7 +8,7 @@ use ovsdb::op::Error as Refused;
 use ovsdb::replica::Change as RowChange;
 use tokio::sync::{mpsc, watch};
 
-use super::facts::{Facts, HostPorts, pod_ports};
+use super::facts::{Facts, HostPorts, pod_links};
 use super::port::{self, State};
 use super::queue::{Change, Queue};
 use super::wanted::Wanted;
@@ -94,7 +94,7 @@ impl Owner {
                 }
             },
             Request::Look { link, answer } => tell(answer, port::state(replica, &link)),
-            Request::Ports(answer) => tell(answer, pod_ports(replica)),
+            Request::Links(answer) => tell(answer, pod_links(replica)),
         }
     }
 

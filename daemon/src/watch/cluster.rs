@@ -63,7 +63,7 @@ impl View {
         read(&self.0.borrow())
     }
 
-    pub(super) fn nodes(&self, own: &str, change: Change<slim::Node>) {
+    pub(crate) fn nodes(&self, own: &str, change: Change<slim::Node>) {
         self.change(|cluster| {
             let mut changed = false;
             match change {
@@ -87,7 +87,7 @@ impl View {
         });
     }
 
-    pub(super) fn subnets(&self, vpc: &str, change: Change<slim::Subnet>) {
+    pub(crate) fn subnets(&self, vpc: &str, change: Change<slim::Subnet>) {
         self.change(|cluster| {
             let before = cluster.subnets.clone();
             match change {
@@ -113,7 +113,7 @@ impl View {
 
     /// Pods of the databases are on the host network: their address is the node's. None at all says nothing about
     /// where the next will be, so the last known stay.
-    pub(super) fn databases(&self, change: Change<slim::Pod>) {
+    pub(crate) fn databases(&self, change: Change<slim::Pod>) {
         let addresses = |pod: &slim::Pod| -> Vec<IpAddr> {
             pod.status.host_ips.iter().filter_map(|host| host.ip.parse().ok()).take(1).collect()
         };

@@ -39,8 +39,6 @@ pub(crate) struct Pods(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     pods: HashMap<Key, Pod>,
-    /// Whether the first list has come.
-    listed: bool,
     waiting: HashMap<Key, watch::Sender<()>>,
 }
 
@@ -48,12 +46,6 @@ impl Pods {
     /// The pod of that name.
     pub(crate) fn get(&self, key: &Key) -> Option<Pod> {
         self.state().pods.get(key).cloned()
-    }
-
-    /// Whether a pod of that name and uid exists; `None` as long as we do not know all pods.
-    pub(crate) fn exists(&self, key: &Key, uid: Option<&str>) -> Option<bool> {
-        let state = self.state();
-        state.listed.then(|| state.pods.get(key).is_some_and(|pod| pod.is(uid)))
     }
 
     /// Waits until `found` finds in the pod what it looks for. It is asked again only when this pod changes.
@@ -81,7 +73,7 @@ impl Pods {
     }
 
     /// Takes what the API server said.
-    pub(super) fn take(&self, change: Change<slim::Pod>) {
+    pub(crate) fn take(&self, change: Change<slim::Pod>) {
         let mut state = self.state();
         match change {
             Change::Apply(pod) => {
@@ -99,7 +91,6 @@ impl Pods {
                 for (key, pod) in new.drain() {
                     state.set(key, Some(pod));
                 }
-                state.listed = true;
             }
         }
     }
