@@ -230,7 +230,7 @@ fn node_name(given: String) -> anyhow::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
+    use clap::{CommandFactory as _, Parser as _};
 
     use super::*;
 
@@ -257,5 +257,27 @@ mod tests {
     fn a_nic_expression_that_is_none_is_named() {
         let error = node(&["--iface=eth("]).unwrap_err();
         assert_eq!(error.to_string(), r#"--iface: "eth(""#);
+    }
+
+    #[test]
+    fn the_chart_gives_each_program_only_flags_it_takes() {
+        let charts = [
+            ("central", include_str!("../../charts/kube-ovn/templates/central.yaml")),
+            ("node", include_str!("../../charts/kube-ovn/templates/_ovs.tpl")),
+            ("install-cni", include_str!("../../charts/kube-ovn/templates/cni.yaml")),
+        ];
+        let flag = Regex::new(r#"[-"\[ ]--([a-z-]+)="#).unwrap();
+        for (name, text) in charts {
+            let command = Args::command();
+            let command = command.find_subcommand(name).unwrap();
+            let known: Vec<_> = command.get_arguments().filter_map(clap::Arg::get_long).collect();
+            // The DaemonSet kube-ovn-cni also starts another program, whose flags come later.
+            let own = text.split("- name: cni-server").next().unwrap_or(text);
+            let given: Vec<_> = flag.captures_iter(own).map(|found| found[1].to_owned()).collect();
+            assert!(!given.is_empty(), "no flags found for {name}");
+            let unknown: Vec<_> =
+                given.iter().filter(|flag| !known.contains(&flag.as_str())).collect();
+            assert!(unknown.is_empty(), "{name} does not take {unknown:?}");
+        }
     }
 }

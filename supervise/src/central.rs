@@ -33,7 +33,10 @@ pub(crate) const NORTHD: &str = "ovn-northd";
 /// # Errors
 /// When the databases cannot be made or converted, the probes cannot be served, or a part of this process fails.
 pub async fn run(config: Central) -> anyhow::Result<()> {
-    let _claim = folder::claim(&config.run_dir, "central").await?;
+    let _claim = tokio::select! {
+        claim = folder::claim(&config.run_dir, "central") => claim?,
+        asked = run::signals() => return asked,
+    };
     let dirs = RunDirs { ovs: config.run_dir.clone(), ovn: config.run_dir.clone() };
     let programs = ["ovnnb_db", "ovnsb_db", "ovn-northd"];
     folder::clear(&config.run_dir, |file| {

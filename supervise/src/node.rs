@@ -41,7 +41,10 @@ const START: Duration = Duration::from_secs(60);
 /// # Errors
 /// When the configuration database cannot be made, no datapath is available, or a part of this process fails.
 pub async fn run(config: Node) -> anyhow::Result<()> {
-    let _claim = folder::claim(&config.ovs_run_dir, "node").await?;
+    let _claim = tokio::select! {
+        claim = folder::claim(&config.ovs_run_dir, "node") => claim?,
+        asked = run::signals() => return asked,
+    };
     clear(&config)?;
     let dirs = RunDirs { ovs: config.ovs_run_dir.clone(), ovn: config.ovn_run_dir.clone() };
     let mut registry = Registry::default();

@@ -28,8 +28,12 @@ pub(crate) struct Args {
 
 /// Builds the binaries, then `target/image/kube-ovn.tar`. The last line on standard output is the image's reference.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let cache = cache()?;
+    // Two at once would write the same files; the kernel frees the lock however we end.
+    let lock = std::fs::File::create(cache.join(".image.lock")).context("lock of the image")?;
+    lock.lock().context("lock of the image")?;
     let built = binaries::build(&args.profile)?;
-    let base = base::layer(&cache()?)?;
+    let base = base::layer(&cache)?;
     let folder = built.target.join("image");
     std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     let ours = binaries::layer(&built, &folder)?;
