@@ -320,7 +320,8 @@ impl Engine {
         self.out.metrics.dirty.set(count(self.work.waiting()));
         self.out.metrics.refused.set(count(self.work.parked()));
         let missing = REQUIRED - self.listed.len();
-        let ready = if missing == 0 { Ok(()) } else { Err(format!("{missing} kinds are not listed yet")) };
+        let ready =
+            if missing == 0 { Ok(()) } else { Err(format!("{missing} kinds are not listed yet")) };
         self.out.health.set(OBJECTS, ready);
     }
 }
@@ -328,9 +329,9 @@ impl Engine {
 /// Whether somebody waits for the addresses the scope is given: a pod that is bound to a node, a node that joins.
 fn is_waited_for(index: &Index, scope: &Scope) -> bool {
     match scope {
-        Scope::Port(key) => {
-            index.pod(key).is_some_and(|pod| pod.given.is_none() && pod.node.is_some() && !pod.host_network)
-        }
+        Scope::Port(key) => index
+            .pod(key)
+            .is_some_and(|pod| pod.given.is_none() && pod.node.is_some() && !pod.host_network),
         Scope::Node(name) => index.node(name).is_some_and(|node| node.given.is_none()),
         _ => false,
     }

@@ -43,7 +43,10 @@ impl Times {
     pub fn check(&self) -> anyhow::Result<()> {
         ensure!(self.duration >= Duration::from_secs(1), "the lease lasts at least a second");
         ensure!(self.renew_deadline < self.duration, "renew-deadline must be below lease-duration");
-        ensure!(self.retry_period < self.renew_deadline, "retry-period must be below renew-deadline");
+        ensure!(
+            self.retry_period < self.renew_deadline,
+            "retry-period must be below renew-deadline"
+        );
         ensure!(self.retry_period > Duration::ZERO, "retry-period must be positive");
         Ok(())
     }

@@ -174,9 +174,17 @@ impl Metrics {
         own.register("refused_scopes", "Scopes the database refused", of.refused);
         own.register("operations", "Operations sent to the northbound database", of.operations);
         own.register("transactions", "Transactions the northbound database answered", of.answered);
-        own.register("comparisons", "Whole comparisons with the northbound database", of.comparisons);
+        own.register(
+            "comparisons",
+            "Whole comparisons with the northbound database",
+            of.comparisons,
+        );
         own.register("drift_operations", "Operations whole comparisons asked for", of.drift);
-        own.register("commit_seconds", "From the first change of a scope to its commit", of.latency);
+        own.register(
+            "commit_seconds",
+            "From the first change of a scope to its commit",
+            of.latency,
+        );
         own.register("api_writes_waiting", "Writes that wait for the API server", of.waiting);
         own.register("api_writes", "Writes to the API server", of.writes);
         own.register("watch_errors", "Errors of watches", of.watch_errors);

@@ -118,12 +118,7 @@ impl<O: Clone + PartialEq + Send + 'static> Reporter<O> {
         }
     }
 
-    async fn landed(
-        &self,
-        landed: Landed<O>,
-        metrics: &Metrics,
-        again: &mpsc::Sender<O>,
-    ) {
+    async fn landed(&self, landed: Landed<O>, metrics: &Metrics, again: &mpsc::Sender<O>) {
         let Landed { target, write, told, took, why } = landed;
         metrics.write(write.verb.name(), target.kind.plural(), told, took);
         let now = Instant::now();
@@ -137,10 +132,9 @@ impl<O: Clone + PartialEq + Send + 'static> Reporter<O> {
             Told::Refused => tracing::error!(%target, why, "the API server refused a write"),
             Told::Failed => tracing::warn!(%target, why, "a write to the API server failed"),
         }
-        match (told, write.origin) {
+        if let (Told::Failed, Some(origin)) = (told, write.origin) {
             // An engine that is gone has no use for it.
-            (Told::Failed, Some(origin)) => drop(again.send(origin).await),
-            _ => {}
+            drop(again.send(origin).await);
         }
     }
 
@@ -203,7 +197,8 @@ async fn request(client: &kube::Client, target: &Target, verb: &Verb) -> kube::R
         }
         Verb::Delete { uid } => {
             let uid = Some(uid.clone()).filter(|uid| !uid.is_empty());
-            let preconditions = uid.map(|uid| Preconditions { uid: Some(uid), resource_version: None });
+            let preconditions =
+                uid.map(|uid| Preconditions { uid: Some(uid), resource_version: None });
             at.delete(&target.name, &DeleteParams { preconditions, ..DeleteParams::default() })
         }
     };

@@ -28,7 +28,8 @@ const STOP: Duration = Duration::from_secs(8);
 /// The part that ended and why.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let client = kube_client(&config).await?;
-    let (health, metrics, mut registry) = (Health::default(), Metrics::default(), Registry::default());
+    let (health, metrics, mut registry) =
+        (Health::default(), Metrics::default(), Registry::default());
     if config.metrics {
         metrics.register(&mut registry);
     }
@@ -146,7 +147,8 @@ fn endpoints(
         }
         Northbound::Discovered => {
             let (sender, endpoints) = watch::channel(Vec::new());
-            let (client, health, namespace) = (client.clone(), health.clone(), config.namespace.clone());
+            let (client, health, namespace) =
+                (client.clone(), health.clone(), config.namespace.clone());
             parts.add("discovery", async move {
                 crate::watch::central(client, &namespace, sender, health).await
             });

@@ -27,6 +27,10 @@ pub use central::follow as central;
 
 /// What one watch saw.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the small one is the exception; a box for each event is not worth it"
+)]
 pub enum Seen {
     /// A change of something readable.
     Event(Event),
@@ -91,9 +95,13 @@ pub async fn all(
     use k8s_openapi::api::{apps::v1 as apps, core::v1 as core, discovery::v1 as discovery};
     let out = follow::Out { to, health, metrics };
     let nodes = Follow::<Whole<core::Node>, Node>::new("nodes", "watch nodes", Event::Node);
-    let namespaces =
-        Follow::<Whole<core::Namespace>, Namespace>::new("namespaces", "watch namespaces", Event::Namespace);
-    let services = Follow::<Whole<core::Service>, Service>::new("services", "watch services", Event::Service);
+    let namespaces = Follow::<Whole<core::Namespace>, Namespace>::new(
+        "namespaces",
+        "watch namespaces",
+        Event::Namespace,
+    );
+    let services =
+        Follow::<Whole<core::Service>, Service>::new("services", "watch services", Event::Service);
     let slices = Follow::<Whole<discovery::EndpointSlice>, EndpointSlice>::new(
         "endpointslices",
         "watch endpointslices",
@@ -105,7 +113,11 @@ pub async fn all(
         Event::StatefulSet,
     );
     let pods = Follow::<LeanPod, Pod>::new("pods", "watch pods", Event::Pod);
-    let subnets = Follow::<Guarded<api::kinds::Subnet>, Subnet>::new("subnets", "watch subnets", Event::Subnet);
+    let subnets = Follow::<Guarded<api::kinds::Subnet>, Subnet>::new(
+        "subnets",
+        "watch subnets",
+        Event::Subnet,
+    );
     let vpcs = Follow::<Guarded<api::kinds::Vpc>, Vpc>::new("vpcs", "watch vpcs", Event::Vpc);
     let ips = Follow::<Guarded<api::kinds::Ip>, IpObject>::new("ips", "watch ips", Event::Ip);
     tokio::try_join!(

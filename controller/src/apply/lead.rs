@@ -15,7 +15,8 @@ use super::{Cargo, Engine, Flight, Reign};
 impl Engine {
     /// Sends the transaction that makes the epoch ours.
     pub(super) fn raise_epoch(&mut self) -> anyhow::Result<()> {
-        let (ops, epoch) = epoch::raise(self.database.replica()).context("the epoch of the leader")?;
+        let (ops, epoch) =
+            epoch::raise(self.database.replica()).context("the epoch of the leader")?;
         self.send(ops, Cargo::Epoch(epoch));
         Ok(())
     }
@@ -47,7 +48,9 @@ impl Engine {
         token: u64,
         result: Result<Vec<serde_json::Value>, Error>,
     ) -> anyhow::Result<()> {
-        let Some(flight) = self.flight.take_if(|flight| flight.token == token) else { return Ok(()) };
+        let Some(flight) = self.flight.take_if(|flight| flight.token == token) else {
+            return Ok(());
+        };
         let result = result.and_then(|results| check(&flight.ops, &results));
         let took = flight.sent.elapsed();
         self.out.metrics.transaction(outcome(&result), took);
@@ -55,7 +58,12 @@ impl Engine {
             Cargo::Epoch(epoch) => self.began(epoch, result),
             Cargo::Scopes { batch, owners } => match result {
                 Ok(()) => {
-                    tracing::debug!(scopes = batch.scopes.len(), ops = flight.ops.len(), ?took, "committed");
+                    tracing::debug!(
+                        scopes = batch.scopes.len(),
+                        ops = flight.ops.len(),
+                        ?took,
+                        "committed"
+                    );
                     self.committed(&batch, &owners);
                     Ok(())
                 }
@@ -98,9 +106,10 @@ impl Engine {
 
 fn row(op: &Op) -> Option<uuid::Uuid> {
     match op {
-        Op::Insert { uuid, .. } | Op::Update { uuid, .. } | Op::Mutate { uuid, .. } | Op::Delete { uuid, .. } => {
-            Some(*uuid)
-        }
+        Op::Insert { uuid, .. }
+        | Op::Update { uuid, .. }
+        | Op::Mutate { uuid, .. }
+        | Op::Delete { uuid, .. } => Some(*uuid),
         Op::Wait { .. } | Op::Select { .. } | Op::Comment(_) => None,
     }
 }
@@ -110,6 +119,8 @@ fn outcome(result: &Result<(), Error>) -> Commit {
         Ok(()) => Commit::Done,
         Err(Error::Conflict { .. }) => Commit::Conflict,
         Err(Error::Connection(_)) => Commit::Lost,
-        Err(Error::Rejected { .. } | Error::Unsupported { .. } | Error::Protocol(_)) => Commit::Rejected,
+        Err(Error::Rejected { .. } | Error::Unsupported { .. } | Error::Protocol(_)) => {
+            Commit::Rejected
+        }
     }
 }

@@ -57,20 +57,31 @@ impl Engine {
     }
 
     /// What differs between what the scopes want and what the database has of them.
-    pub(super) fn compare(&mut self, want: &BTreeMap<Owner, State>) -> Result<Diff, ovn::diff::Error> {
+    pub(super) fn compare(
+        &mut self,
+        want: &BTreeMap<Owner, State>,
+    ) -> Result<Diff, ovn::diff::Error> {
         let former = self.shares.begin(want);
-        let found = diff(want, &Have {
-            watch: &self.tables,
-            replica: self.database.replica(),
-            still_wanted: &|edge| self.shares.is_wanted(edge),
-            former: &former,
-        });
+        let found = diff(
+            want,
+            &Have {
+                watch: &self.tables,
+                replica: self.database.replica(),
+                still_wanted: &|edge| self.shares.is_wanted(edge),
+                former: &former,
+            },
+        );
         self.shares.want(want, former);
         found
     }
 
     /// Sends what was found to differ. Where nothing does, the scopes are as good as committed.
-    pub(super) fn send_or_tell(&mut self, mut batch: Batch, want: &BTreeMap<Owner, State>, mut found: Diff) {
+    pub(super) fn send_or_tell(
+        &mut self,
+        mut batch: Batch,
+        want: &BTreeMap<Owner, State>,
+        mut found: Diff,
+    ) {
         if found.ops.len() > OPERATIONS && batch.scopes.len() > 1 {
             self.halve_or_park(batch, BTreeSet::new(), "too many operations");
             return;
@@ -98,7 +109,8 @@ impl Engine {
     fn options(&self) -> Vec<Op> {
         let wanted = self.options.iter().copied();
         let mut rows = self.database.replica().rows(nb_global::TABLE);
-        let options = rows.next().and_then(|(uuid, row)| Some((uuid, row.get(nb_global::column::OPTIONS)?)));
+        let options =
+            rows.next().and_then(|(uuid, row)| Some((uuid, row.get(nb_global::column::OPTIONS)?)));
         options.map_or_else(Vec::new, |(uuid, now)| {
             set_keys(nb_global::TABLE, uuid, nb_global::column::OPTIONS, now, wanted)
         })
@@ -109,7 +121,8 @@ impl Engine {
         for (owner, why) in withheld {
             let Some(scope) = Scope::of(&owner) else { continue };
             batch.scopes.remove(&scope);
-            for collision in why.collisions.iter().filter(|collision| collision.of != Other::Scope) {
+            for collision in why.collisions.iter().filter(|collision| collision.of != Other::Scope)
+            {
                 tracing::warn!(%scope, ?collision, "a row that is not ours is where one of ours belongs");
             }
             tracing::debug!(%scope, missing = why.missing.len(), "waits for rows of others");

@@ -104,7 +104,10 @@ mod tests {
             members.iter().for_each(|member| state.join(edge(member)));
             state
         };
-        scopes.iter().map(|(name, members)| (Owner::cluster("policy", *name), state(members))).collect()
+        scopes
+            .iter()
+            .map(|(name, members)| (Owner::cluster("policy", *name), state(members)))
+            .collect()
     }
 
     /// Computes a pass and commits it.
@@ -143,7 +146,11 @@ mod tests {
         let owner = Owner::cluster("policy", "a");
         for _ in 0..2 {
             let former = shares.begin(&without);
-            assert_eq!(former[&owner], BTreeSet::from([edge("10.0.0.1")]), "the transaction failed");
+            assert_eq!(
+                former[&owner],
+                BTreeSet::from([edge("10.0.0.1")]),
+                "the transaction failed"
+            );
             shares.want(&without, former);
         }
         shares.committed([&owner]);

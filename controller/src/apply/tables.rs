@@ -11,8 +11,14 @@ const LEFT_OUT: &[(&str, &[&str])] = &[
     (
         "NB_Global",
         &[
-            "connections", "hv_cfg", "hv_cfg_timestamp", "nb_cfg", "nb_cfg_timestamp", "sb_cfg",
-            "sb_cfg_timestamp", "ssl",
+            "connections",
+            "hv_cfg",
+            "hv_cfg_timestamp",
+            "nb_cfg",
+            "nb_cfg_timestamp",
+            "sb_cfg",
+            "sb_cfg_timestamp",
+            "ssl",
         ],
     ),
 ];
@@ -24,7 +30,8 @@ const NOT_OURS: &[&str] = &["Connection", "SSL"];
 pub fn tables() -> Watch {
     let ours = nb::DATABASE.tables.iter().filter(|table| !NOT_OURS.contains(&table.name));
     ours.fold(Watch::default(), |watch, table| {
-        let left_out = LEFT_OUT.iter().find(|(name, _)| *name == table.name).map_or(&[][..], |(_, c)| *c);
+        let left_out =
+            LEFT_OUT.iter().find(|(name, _)| *name == table.name).map_or(&[][..], |(_, c)| *c);
         let columns = table.columns.iter().map(|column| column.name);
         watch.table(table, columns.filter(|column| !left_out.contains(column)))
     })

@@ -19,7 +19,10 @@ async fn a_pod_becomes_a_port_and_then_is_told_its_addresses() {
     assert!(row.contains("10.16.0."), "the port should have an address of the subnet: {row}");
     let write = rig.write_about(Kind::Pod, "web", Aspect::Annotations);
     assert!(write.contains("ovn.kubernetes.io/allocated"), "{write}");
-    assert!(write.contains("uid-of-web"), "the patch is for this pod and no other of its name: {write}");
+    assert!(
+        write.contains("uid-of-web"),
+        "the patch is for this pod and no other of its name: {write}"
+    );
     rig.stop().await.unwrap();
 }
 
@@ -71,9 +74,16 @@ async fn a_second_start_writes_the_epoch_and_nothing_else() {
     rig.compared();
     let after = rig.dump();
     let differ: BTreeSet<_> = before.lines().filter(|line| !after.contains(*line)).collect();
-    assert!(differ.iter().all(|line| line.contains("kube-ovn.io/epoch")), "only the epoch may differ: {differ:#?}");
+    assert!(
+        differ.iter().all(|line| line.contains("kube-ovn.io/epoch")),
+        "only the epoch may differ: {differ:#?}"
+    );
     assert_eq!(differ.len(), 1, "the epoch is raised: {after}");
-    assert!(rig.operations() <= 3, "the epoch is all that was sent, not {} operations", rig.operations());
+    assert!(
+        rig.operations() <= 3,
+        "the epoch is all that was sent, not {} operations",
+        rig.operations()
+    );
     rig.stop().await.unwrap();
 }
 
@@ -154,7 +164,10 @@ async fn rows_of_nobody_go_and_rows_of_others_stay() {
     let rig = rig.again(vec![]).await;
     rig.compared();
     rig.no_port("web.default");
-    assert!(rig.nbctl(&["ls-list"]).contains("(theirs)"), "a switch that lacks our marks is not ours");
+    assert!(
+        rig.nbctl(&["ls-list"]).contains("(theirs)"),
+        "a switch that lacks our marks is not ours"
+    );
     rig.stop().await.unwrap();
 }
 

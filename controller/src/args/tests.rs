@@ -26,7 +26,9 @@ fn without_flags_the_contracts_defaults_hold() {
 #[test]
 fn endpoints_are_tried_in_the_order_they_were_typed() {
     let Northbound::At(endpoints) =
-        config(&["--ovn-nb-addr=tcp:172.30.0.11:6641,unix:/run/ovn/ovnnb_db.sock"]).unwrap().northbound
+        config(&["--ovn-nb-addr=tcp:172.30.0.11:6641,unix:/run/ovn/ovnnb_db.sock"])
+            .unwrap()
+            .northbound
     else {
         panic!("endpoints were typed");
     };
@@ -40,14 +42,15 @@ fn endpoints_are_tried_in_the_order_they_were_typed() {
 fn addresses_of_the_databases_get_the_northbound_port() {
     let mut args = typed(&[]).args;
     args.ovn_db_ips = vec!["172.30.0.11".into(), " fd00::1".into(), String::new()];
-    let expected =
-        ["tcp:172.30.0.11:6641", "tcp:[fd00::1]:6641"].map(|text| Endpoint::from_str(text).unwrap());
+    let expected = ["tcp:172.30.0.11:6641", "tcp:[fd00::1]:6641"]
+        .map(|text| Endpoint::from_str(text).unwrap());
     assert_eq!(args.northbound().unwrap(), Northbound::At(expected.into()));
 }
 
 #[test]
 fn a_dual_stack_range_puts_ipv4_first_and_completes_gateways() {
-    let config = config(&["--default-cidr=fd00:10:16::/112,10.16.3.7/16", "--default-gateway=10.16.0.9"]);
+    let config =
+        config(&["--default-cidr=fd00:10:16::/112,10.16.3.7/16", "--default-gateway=10.16.0.9"]);
     let pods = config.unwrap().model.pods;
     assert_eq!(pods.cidrs.to_string(), "10.16.0.0/16,fd00:10:16::/112");
     assert_eq!(pods.gateways.to_string(), "10.16.0.9,fd00:10:16::1");
@@ -76,7 +79,8 @@ fn a_switch_may_be_typed_with_and_without_its_value() {
 
 #[test]
 fn flags_without_effect_are_accepted_and_named() {
-    let line = ["--worker-num=8", "--enable-np=true", "--log_file=/var/log/x", "-v", "3", "--enable-lb"];
+    let line =
+        ["--worker-num=8", "--enable-np=true", "--log_file=/var/log/x", "-v", "3", "--enable-lb"];
     assert_eq!(typed(&line).without_effect, ["enable-np", "log_file", "v", "worker-num"]);
     assert!(typed(&[]).without_effect.is_empty());
 }
@@ -97,7 +101,8 @@ fn durations_are_written_as_in_go() {
 
 #[test]
 fn values_that_are_none_are_refused_where_they_are_typed() {
-    for word in ["--default-cidr=10.0.0.0/16,10.1.0.0/16", "--pod-nic-type=wire", "--gc-interval=0"] {
+    for word in ["--default-cidr=10.0.0.0/16,10.1.0.0/16", "--pod-nic-type=wire", "--gc-interval=0"]
+    {
         let error = Args::parse(["kube-ovn-controller", word]).unwrap_err();
         assert_eq!(error.kind(), clap::error::ErrorKind::ValueValidation, "{word}: {error}");
     }

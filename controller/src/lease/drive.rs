@@ -76,7 +76,9 @@ fn publish(election: &Election, claim: &watch::Sender<Claim>) {
     }
 }
 
-fn changes(leases: &Api<Lease>) -> impl Stream<Item = watcher::Result<Option<Lease>>> + Send + use<> {
+fn changes(
+    leases: &Api<Lease>,
+) -> impl Stream<Item = watcher::Result<Option<Lease>>> + Send + use<> {
     watcher::watch_object(leases.clone(), NAME).default_backoff()
 }
 

@@ -70,7 +70,11 @@ fn anothers_lease_is_taken_when_it_expired_and_not_before() {
     election.observe(Some(held_by("other", "1")), clock.at(0));
     assert_eq!(election.next(clock.at(0)), Next::Wait(clock.at(10)));
     election.observe(Some(held_by("other", "2")), clock.at(9));
-    assert_eq!(election.next(clock.at(10)), Next::Wait(clock.at(19)), "a renewal starts the time again");
+    assert_eq!(
+        election.next(clock.at(10)),
+        Next::Wait(clock.at(19)),
+        "a renewal starts the time again"
+    );
     let record = write(election.next(clock.at(19)));
     assert_eq!(record.replaces.as_deref(), Some("2"));
     assert_eq!((record.transitions, record.since), (4, None));
@@ -110,7 +114,10 @@ fn a_leader_renews_every_retry_period() {
     let election = leading(&clock);
     assert_eq!(election.next(clock.at(1)), Next::Wait(clock.at(2)));
     let record = write(election.next(clock.at(2)));
-    assert_eq!((record.replaces.as_deref(), record.since), (Some("1"), Some(Timestamp::UNIX_EPOCH)));
+    assert_eq!(
+        (record.replaces.as_deref(), record.since),
+        (Some("1"), Some(Timestamp::UNIX_EPOCH))
+    );
 }
 
 #[test]
@@ -123,7 +130,11 @@ fn a_leader_that_cannot_renew_is_lost_at_the_deadline_and_not_before() {
     }
     write(election.next(clock.at(6)));
     election.failed(clock.at(6));
-    assert_eq!(election.next(clock.at(6)), Next::Wait(clock.at(7)), "the deadline comes before the next try");
+    assert_eq!(
+        election.next(clock.at(6)),
+        Next::Wait(clock.at(7)),
+        "the deadline comes before the next try"
+    );
     assert_eq!(election.next(clock.at(7)), Next::Lost("not renewed in time"));
 }
 
@@ -167,7 +178,10 @@ fn only_a_leader_releases_and_it_keeps_the_count_of_transitions() {
     let clock = Clock::new();
     assert_eq!(me().release(), None);
     let record = leading(&clock).release().unwrap();
-    assert_eq!((record.holder.as_str(), record.replaces.as_deref(), record.transitions), ("", Some("1"), 3));
+    assert_eq!(
+        (record.holder.as_str(), record.replaces.as_deref(), record.transitions),
+        ("", Some("1"), 3)
+    );
 }
 
 #[test]

@@ -50,7 +50,11 @@ impl Events {
 
     /// The first time an event is made, later its series is patched. Said twice in a moment is said once: reports are made
     /// anew until the API server shows that it has heard them.
-    pub(super) fn write<O>(&mut self, notice: &Notice, now: Timestamp) -> Option<(Target, Write<O>)> {
+    pub(super) fn write<O>(
+        &mut self,
+        notice: &Notice,
+        now: Timestamp,
+    ) -> Option<(Target, Write<O>)> {
         let id = identity(notice, &self.instance);
         let times = self.count(id, now)?;
         let namespace = match notice.namespace.as_str() {

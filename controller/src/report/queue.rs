@@ -39,12 +39,7 @@ pub(super) struct Queue<T, W: Urgent> {
 
 impl<T: Clone + Eq + Hash, W: Urgent> Default for Queue<T, W> {
     fn default() -> Self {
-        Self {
-            places: HashMap::new(),
-            ready: BTreeMap::new(),
-            later: BTreeMap::new(),
-            turns: 0,
-        }
+        Self { places: HashMap::new(), ready: BTreeMap::new(), later: BTreeMap::new(), turns: 0 }
     }
 }
 
@@ -189,12 +184,16 @@ mod tests {
         let mut queue =
             queue(&[("s", Word(2, "status")), ("b", Word(0, "second")), ("c", Word(0, "third"))]);
         queue.push("s2", Word(2, "later status"));
-        assert_eq!(drain(&mut queue, Instant::now()), ["second", "third", "status", "later status"]);
+        assert_eq!(
+            drain(&mut queue, Instant::now()),
+            ["second", "third", "status", "later status"]
+        );
     }
 
     #[test]
     fn a_newer_write_replaces_an_unsent_one_in_its_turn() {
-        let mut queue = queue(&[("a", Word(1, "old")), ("b", Word(1, "other")), ("a", Word(1, "new"))]);
+        let mut queue =
+            queue(&[("a", Word(1, "old")), ("b", Word(1, "other")), ("a", Word(1, "new"))]);
         assert_eq!(queue.waiting(), 2);
         assert_eq!(drain(&mut queue, Instant::now()), ["new", "other"]);
     }

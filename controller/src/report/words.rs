@@ -17,8 +17,19 @@ pub type Line = (Target, Write<Scope>);
 
 /// Every field of an IP object's spec: those a spec leaves out are emptied.
 const IP_FIELDS: [&str; 13] = [
-    "attachIps", "attachMacs", "attachSubnets", "containerID", "ipAddress", "macAddress", "namespace", "nodeName",
-    "podName", "podType", "subnet", "v4IpAddress", "v6IpAddress",
+    "attachIps",
+    "attachMacs",
+    "attachSubnets",
+    "containerID",
+    "ipAddress",
+    "macAddress",
+    "namespace",
+    "nodeName",
+    "podName",
+    "podType",
+    "subnet",
+    "v4IpAddress",
+    "v6IpAddress",
 ];
 
 /// Puts reports into the API server's words, and remembers which events it has heard.
@@ -34,10 +45,17 @@ impl Words {
     }
 
     /// The request for `report`, made again from `origin` when it fails. `None`: the API server knows.
-    pub fn write(&mut self, report: Report, origin: Option<&Scope>, now: Timestamp) -> Option<Line> {
+    pub fn write(
+        &mut self,
+        report: Report,
+        origin: Option<&Scope>,
+        now: Timestamp,
+    ) -> Option<Line> {
         let (target, urgency, verb) = match report {
             Report::Annotate { about, annotations } => annotate(&about, &annotations),
-            Report::CreateIp(ip) => create(Kind::Ip, ip.metadata.name.as_deref(), Urgency::Record, &*ip),
+            Report::CreateIp(ip) => {
+                create(Kind::Ip, ip.metadata.name.as_deref(), Urgency::Record, &*ip)
+            }
             Report::UpdateIp { about, labels, spec } => update_ip(&about, &labels, &spec),
             Report::Delete(about) => {
                 let uid = about.uid.to_string();
@@ -209,13 +227,17 @@ mod tests {
         let (target, urgency, patch) = written(report);
         assert_eq!(target.to_string(), "pods/default/web");
         assert_eq!(urgency, Urgency::Waited);
-        assert_eq!(patch, json!({ "metadata": { "uid": "5f3a", "annotations": { "a": "1", "b": null } } }));
+        assert_eq!(
+            patch,
+            json!({ "metadata": { "uid": "5f3a", "annotations": { "a": "1", "b": null } } })
+        );
     }
 
     #[test]
     fn an_ip_object_is_updated_whole() {
         let spec = Box::new(IpSpec { subnet: "ovn-default".into(), ..IpSpec::default() });
-        let report = Report::UpdateIp { about: about(Of::Ip, "", "web.default"), labels: [].into(), spec };
+        let report =
+            Report::UpdateIp { about: about(Of::Ip, "", "web.default"), labels: [].into(), spec };
         let (_, _, patch) = written(report);
         assert_eq!(patch["spec"]["subnet"], "ovn-default");
         assert_eq!(patch["spec"]["nodeName"], Value::Null, "what is left out is emptied");
@@ -247,10 +269,15 @@ mod tests {
 
     #[test]
     fn objects_are_made_as_their_kind() {
-        let (target, _, body) = written(Report::CreateIp(Box::new(Ip::new("web.default", IpSpec::default()))));
+        let (target, _, body) =
+            written(Report::CreateIp(Box::new(Ip::new("web.default", IpSpec::default()))));
         assert_eq!(target.collection(), "/apis/kubeovn.io/v1/ips");
-        assert_eq!((body["kind"].as_str(), body["apiVersion"].as_str()), (Some("IP"), Some("kubeovn.io/v1")));
-        let (target, urgency, body) = written(Report::CreateSubnet(Box::new(Subnet::new("join", Default::default()))));
+        assert_eq!(
+            (body["kind"].as_str(), body["apiVersion"].as_str()),
+            (Some("IP"), Some("kubeovn.io/v1"))
+        );
+        let (target, urgency, body) =
+            written(Report::CreateSubnet(Box::new(Subnet::new("join", Default::default()))));
         assert_eq!((target.name.as_str(), urgency), ("join", Urgency::Waited));
         assert_eq!(body["kind"], "Subnet");
     }

@@ -47,7 +47,12 @@ pub async fn follow(
             continue;
         }
         health.set(PART, Ok(()));
-        let changed = to.send_if_modified(|was| *was != endpoints && { *was = endpoints; true });
+        let changed = to.send_if_modified(|was| {
+            *was != endpoints && {
+                *was = endpoints;
+                true
+            }
+        });
         if changed {
             tracing::info!(endpoints = to.borrow().len(), "found the northbound database");
         }

@@ -62,7 +62,11 @@ impl<W, O> Follow<W, O>
 where
     W: Readable<O> + Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
 {
-    pub(super) fn new(kind: &'static str, part: &'static str, wrap: fn(Change<O>) -> Event) -> Self {
+    pub(super) fn new(
+        kind: &'static str,
+        part: &'static str,
+        wrap: fn(Change<O>) -> Event,
+    ) -> Self {
         Self {
             kind,
             part,

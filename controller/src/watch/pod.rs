@@ -76,7 +76,10 @@ impl<O: for<'a> From<&'a core::Pod>> Readable<O> for LeanPod {
                 host_network: self.spec.host_network,
                 ..core::PodSpec::default()
             }),
-            status: Some(core::PodStatus { phase: self.status.phase, ..core::PodStatus::default() }),
+            status: Some(core::PodStatus {
+                phase: self.status.phase,
+                ..core::PodStatus::default()
+            }),
         };
         Ok(O::from(&pod))
     }

@@ -183,7 +183,13 @@ impl Rig {
     /// Returns once pods have so many ports.
     pub(super) fn wait_count(&self, ports: usize) {
         wait_for(&format!("{ports} ports of pods"), SOON, || {
-            let rows = self.nbctl(&["--bare", "--columns=name", "find", "Logical_Switch_Port", "type=\"\""]);
+            let rows = self.nbctl(&[
+                "--bare",
+                "--columns=name",
+                "find",
+                "Logical_Switch_Port",
+                "type=\"\"",
+            ]);
             let count = rows.lines().filter(|line| line.ends_with(".default")).count();
             if count == ports { Ok(()) } else { Err(format!("{count}")) }
         });
@@ -233,7 +239,12 @@ impl Rig {
 
     fn find(&self, name: &str) -> String {
         let name = format!("name={name}");
-        self.nbctl(&["--columns=_uuid,name,addresses,external_ids", "find", "Logical_Switch_Port", &name])
+        self.nbctl(&[
+            "--columns=_uuid,name,addresses,external_ids",
+            "find",
+            "Logical_Switch_Port",
+            &name,
+        ])
     }
 
     fn state(&self, rows: &str) -> String {
@@ -256,14 +267,19 @@ pub(super) fn kubernetes(pods: Vec<index::Pod>) -> Vec<Seen> {
         "metadata": { "name": "n1", "uid": "uid-of-n1" },
         "status": { "addresses": [{ "type": "InternalIP", "address": "172.30.0.11" }] },
     }));
-    let namespace: core::Namespace = from(json!({ "metadata": { "name": "default", "uid": "uid-of-default" } }));
-    let vpc: api::kinds::Vpc = from(object("Vpc", "ovn-cluster", json!({})));
+    let namespace: core::Namespace =
+        from(json!({ "metadata": { "name": "default", "uid": "uid-of-default" } }));
+    let vpc: api::kinds::Vpc = from(object("Vpc", "ovn-cluster", &json!({})));
     let subnet = |name: &str, cidr: &str, gateway: &str| -> api::kinds::Subnet {
-        from(object("Subnet", name, json!({
-            "vpc": "ovn-cluster", "protocol": "IPv4", "provider": "ovn", "cidrBlock": cidr, "gateway": gateway,
-            "gatewayType": "distributed", "excludeIps": [gateway], "natOutgoing": name == "ovn-default",
-            "default": name == "ovn-default",
-        })))
+        from(object(
+            "Subnet",
+            name,
+            &json!({
+                "vpc": "ovn-cluster", "protocol": "IPv4", "provider": "ovn", "cidrBlock": cidr, "gateway": gateway,
+                "gatewayType": "distributed", "excludeIps": [gateway], "natOutgoing": name == "ovn-default",
+                "default": name == "ovn-default",
+            }),
+        ))
     };
     let subnets = [
         subnet("ovn-default", "10.16.0.0/16", "10.16.0.1"),
@@ -293,7 +309,7 @@ pub(super) fn pod(name: &str, node: &str) -> index::Pod {
     (&pod).into()
 }
 
-fn object(kind: &str, name: &str, spec: Value) -> Value {
+fn object(kind: &str, name: &str, spec: &Value) -> Value {
     json!({
         "apiVersion": "kubeovn.io/v1", "kind": kind,
         "metadata": {

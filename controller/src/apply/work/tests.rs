@@ -137,8 +137,8 @@ fn both_rows_of_a_violated_index_are_found_in_the_servers_words() {
                    in the database before this transaction.  Second row, with UUID \
                    00000000-0000-5000-8000-000000000001, was inserted by this transaction.";
     let rows: Vec<String> = rows_named(details).iter().map(ToString::to_string).collect();
-    assert_eq!(rows, [
-        "00000000-0000-5000-8000-000000000001",
-        "6b2a1e58-9c5f-4a8d-8f0e-2d3c4b5a6978"
-    ]);
+    assert_eq!(
+        rows,
+        ["00000000-0000-5000-8000-000000000001", "6b2a1e58-9c5f-4a8d-8f0e-2d3c4b5a6978"]
+    );
 }

@@ -42,7 +42,8 @@ fn refused(code: u16) -> watcher::Error {
 
 /// The names in a list, and what was done to single objects.
 fn words(seen: &[Seen]) -> Vec<String> {
-    let names = |all: &[Namespace]| all.iter().map(|n| n.name.to_string()).collect::<Vec<_>>().join(",");
+    let names =
+        |all: &[Namespace]| all.iter().map(|n| n.name.to_string()).collect::<Vec<_>>().join(",");
     let word = |seen: &Seen| match seen {
         Seen::Event(Event::Namespace(Change::Reset(all))) => format!("all: {}", names(all)),
         Seen::Event(Event::Namespace(Change::Apply(one))) => format!("is: {}", one.name),
@@ -78,7 +79,8 @@ async fn the_first_list_is_one_reset_and_only_when_it_is_whole() {
 async fn changes_come_one_by_one_and_a_deletion_needs_only_the_name() {
     use watcher::Event::{Apply, Delete};
     let mut rig = rig();
-    feed(&mut namespaces(), vec![Ok(Apply(namespace("a"))), Ok(Delete(namespace("a")))], &rig).await;
+    feed(&mut namespaces(), vec![Ok(Apply(namespace("a"))), Ok(Delete(namespace("a")))], &rig)
+        .await;
     assert_eq!(words(&rig.seen()), ["is: a", "gone: a"]);
 }
 
