@@ -49,6 +49,6 @@ fn cluster() -> anyhow::Result<()> {
     run(&mut command("cargo", &["lab", "check", "--prove"]))?;
     run(&mut command(
         "cargo",
-        &["nextest", "run", "--profile", "cluster", "--package", "tests", "--test", "cluster"],
+        &["nextest", "run", "--profile", "cluster", "--package", "tests"],
     ))
 }

@@ -108,7 +108,7 @@ fn crate_roots(known: &BTreeSet<&str>) -> Vec<String> {
             || ["src/bin", "/tests", "/benches", "/examples", "/fuzz_targets"]
                 .iter()
                 .any(|end| folder.ends_with(end) && !folder.ends_with("src/tests"))
-            || (folder.ends_with("/bench") && file == "main.rs")
+            || (["/bench", "/tests/lab"].iter().any(|end| folder.ends_with(end)) && file == "main.rs")
             || file == "build.rs"
     };
     known.iter().filter(is_root).map(|path| (*path).to_owned()).collect()
