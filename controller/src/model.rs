@@ -12,9 +12,6 @@ mod compile;
 mod recover;
 mod waiting;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -34,6 +31,7 @@ use self::waiting::Waiting;
 
 /// What a watch says.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "an event is moved once, from watch to index")]
 pub enum Event {
     /// Pods of all namespaces.
     Pod(Change<Pod>),
@@ -92,8 +90,8 @@ pub struct Model {
     ipam: Ipam,
     /// What is refused now.
     refused: BTreeMap<Scope, Refused>,
-    /// Scopes that are refused or held now, and may be more lucky when a subnet changes.
-    stuck: BTreeSet<Scope>,
+    /// Scopes whose rows are left as they are now.
+    held: BTreeSet<Scope>,
     /// Pods that wait for an address somebody else holds.
     waiting: Waiting,
     /// Pods being deleted by the time after which they no longer hold addresses.
@@ -111,7 +109,7 @@ impl Model {
             config,
             ipam: Ipam::default(),
             refused: BTreeMap::new(),
-            stuck: BTreeSet::new(),
+            held: BTreeSet::new(),
             waiting: Waiting::default(),
             ends: BTreeSet::new(),
             conflicts: Vec::new(),
@@ -153,7 +151,7 @@ impl Model {
     fn apply_namespaces(&mut self, change: Change<Namespace>) -> Dirty {
         let mut dirty = self.index.apply_namespaces(change);
         if !dirty.is_empty() {
-            dirty.extend(self.stuck.iter().cloned());
+            dirty.extend(self.stuck());
         }
         dirty
     }
@@ -174,8 +172,12 @@ impl Model {
             ipam.lease(&pod.key.port()).is_some_and(|lease| moved.contains(&lease.subnet))
         };
         dirty.extend(self.index.pods().filter(of_moved).map(|pod| Scope::Port(pod.key.clone())));
-        dirty.extend(self.index.all_nodes());
-        dirty.extend(self.stuck.iter().cloned());
+        dirty.extend(self.stuck());
+    }
+
+    /// What may be more lucky now that a subnet or a binding changed.
+    fn stuck(&self) -> Vec<Scope> {
+        self.refused.keys().chain(&self.held).cloned().collect()
     }
 
     /// Claims on addresses that came to nothing since this was last asked: two ports had one
@@ -214,6 +216,12 @@ impl Model {
     /// needs to be queued.
     #[must_use]
     pub fn reports(&self, scope: &Scope, now: i64) -> Vec<Report> {
+        // What holds a port up is no reason to take back what was told of it.
+        let speaks =
+            !self.held.contains(scope) || matches!(scope, Scope::Subnet(_) | Scope::Vpc(_));
+        if !speaks {
+            return Vec::new();
+        }
         let facts =
             desired::Facts { config: &self.config, index: &self.index, ipam: &self.ipam, now };
         desired::report::of(&facts, scope, self.refused.get(scope))

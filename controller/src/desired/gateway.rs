@@ -1,9 +1,10 @@
 //! The way out of one subnet through one node: the group of the subnet's pods there, and the
 //! policy that sends what they send outside to that node.
 //!
-//! Made for every pair before any pod exists. The group holds the switch's port to the router
-//! from the start, which has no addresses of its own: so the group's set of switches, on whose
-//! change northd computes everything again, is the same before the first pod and after the last.
+//! Made for every pair before any pod exists. This group and the node's hold the switch's port to
+//! the router from the start, which has no addresses of its own: so the groups' sets of switches,
+//! on whose change northd computes everything again, are the same before the first pod and after
+//! the last.
 
 use api::names::GroupName;
 use api::net::Family;
@@ -34,7 +35,9 @@ pub(super) fn state(facts: &Facts, subnet: &str, node: &str) -> State {
         ("np", &pair),
     ]);
     let group = state.put(&owner, "", role::GROUP, group);
-    state.join(port_group::edge::ports(group, identity::link(subnet)));
+    let link = identity::link(subnet);
+    state.join(port_group::edge::ports(group, link));
+    state.join(port_group::edge::ports(identity::node_group(node), link));
     for family in Family::ALL {
         let set = if family == Family::V4 { name.ipv4_set() } else { name.ipv6_set() };
         if let (Some(_), Some(hop)) = (plan.cidrs.get(family), join.addresses.get(family)) {

@@ -1,8 +1,9 @@
-//! A node: its port on the join subnet, the way to its addresses, and the group of its pods.
+//! A node: its port on the join subnet, the way to its addresses, and the group of its pods, whose
+//! members the scopes of pods and gateways add.
 
 use api::names::GroupName;
 use api::net::Family;
-use ovn::nb::{LogicalSwitchPort, PortGroup, logical_router, logical_switch, port_group};
+use ovn::nb::{LogicalSwitchPort, PortGroup, logical_router, logical_switch};
 use ovn::state::State;
 
 use super::Facts;
@@ -38,31 +39,10 @@ pub(super) fn state(facts: &Facts, name: &str) -> State {
         let policy = state.put(&owner, "", format!("to/{address}"), policy);
         state.join(logical_router::edge::policies(router, policy));
     }
-    group(&mut state, facts, name);
-    state
-}
-
-/// All pods of the node. As in the groups of gateways the links of the switches are members from
-/// the start.
-fn group(state: &mut State, facts: &Facts, name: &str) {
-    let owner = Scope::Node(name.into()).owner();
     let np = format!("node/{name}");
     let group = PortGroup::new()
         .name(GroupName::node(name).as_str())
         .external_ids([("node", name), ("np", np.as_str())]);
-    let group = state.put(&owner, "", role::GROUP, group);
-    for subnet in facts.index.subnets() {
-        if facts.joins_node_groups(&subnet.name) {
-            state.join(port_group::edge::ports(group, identity::link(&subnet.name)));
-        }
-    }
-}
-
-impl Facts<'_> {
-    /// Whether pods of the subnet are in the groups of their nodes.
-    pub(super) fn joins_node_groups(&self, subnet: &str) -> bool {
-        let plan = self.index.plan(subnet);
-        *subnet != *self.config.node_switch
-            && plan.is_some_and(|plan| self.is_default_vpc(&plan.vpc))
-    }
+    state.put(&owner, "", role::GROUP, group);
+    state
 }

@@ -32,8 +32,6 @@ pub(super) fn state(facts: &Facts, key: &Key) -> State {
     if facts.has_gateway(&lease.subnet, node) {
         let group = identity::gateway_group(&lease.subnet, node);
         state.join(port_group::edge::ports(group, port));
-    }
-    if facts.joins_node_groups(&lease.subnet) && facts.join_lease(node).is_some() {
         state.join(port_group::edge::ports(identity::node_group(node), port));
     }
     state

@@ -83,6 +83,7 @@ impl Index {
         for subnet in self.moved.clone() {
             dirty.extend(self.gateways_of_subnet(&subnet));
             if subnet == self.names.join {
+                dirty.extend(self.nodes.iter().map(|(key, _)| Scope::Node(key.name.clone())));
                 dirty.insert(Scope::Vpc(self.names.vpc.clone()));
             }
         }
@@ -164,11 +165,6 @@ impl Index {
         let pods = self.pods_of_node.get(node).into_iter().flatten();
         all.extend(pods.cloned().map(Scope::Port));
         all
-    }
-
-    /// The scope of every node.
-    pub fn all_nodes(&self) -> impl Iterator<Item = Scope> {
-        self.nodes.iter().map(|(key, _)| Scope::Node(key.name.clone()))
     }
 
     fn gateways_of_node(&self, node: &Arc<str>) -> Vec<Scope> {

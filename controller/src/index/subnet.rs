@@ -104,7 +104,7 @@ impl From<&kinds::Subnet> for Subnet {
 }
 
 /// The first fault's field, and all that is wrong.
-fn join(faults: Vec<kinds::subnet::Invalid>) -> Invalid {
+fn join(faults: &[kinds::subnet::Invalid]) -> Invalid {
     let field = faults.first().map(|fault| fault.field.clone()).unwrap_or_default();
     let all: Vec<String> = faults.iter().map(ToString::to_string).collect();
     Invalid { field, message: all.join("; ") }
@@ -124,7 +124,7 @@ fn understand(
         return refuse("provider", "addresses for other plugins' interfaces are not supported");
     };
     kinds::subnet::check_name(meta.name.as_deref().unwrap_or_default(), vpc)
-        .map_err(|fault| join(vec![fault]))?;
+        .map_err(|fault| join(&[fault]))?;
     if plan.provider != Provider::Default {
         return refuse("provider", "attachments are not supported; leave it out or write ovn");
     }

@@ -78,6 +78,10 @@ impl Index {
         if plan.vpc != self.names.vpc {
             return Ok(());
         }
+        if let Some(address) = self.names.api_server.iter().find(|a| plan.cidrs.contains(**a)) {
+            let message = format!("{} contains {address} of the API server's service", cidr());
+            return invalid("cidrBlock", message);
+        }
         let elder_nodes = self.nodes().filter(|node| node.created <= subnet.created);
         let inside = elder_nodes
             .flat_map(|node| node.internal.iter().map(move |address| (node, *address)))

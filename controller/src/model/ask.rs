@@ -131,7 +131,8 @@ fn bad_annotation(bad: &BadAnnotation) -> Refused {
     Refused { field: bad.key.clone(), event: BAD_REQUEST, message: bad.to_string() }
 }
 
-fn bad(word: &str, reason: String) -> Refused {
+fn bad(word: &str, reason: impl Into<String>) -> Refused {
+    let reason = reason.into();
     let key = api::names::Provider::Default.annotation(word);
     bad_annotation(&BadAnnotation { key, reason })
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use api::net::{Addresses, Mac};
+
 use super::ask::{Ask, refusal, reservation};
 use super::{Compiled, Model, Refused, Scope};
 use crate::desired::{self, Facts, report};
@@ -46,7 +48,6 @@ impl Model {
     /// Settles what one scope holds; the scopes that must be settled after it because of that.
     fn settle(&mut self, scope: &Scope, now: i64, out: &mut Compiled) -> BTreeSet<Scope> {
         let mut followers = BTreeSet::new();
-        out.held.remove(scope);
         let outcome = match scope {
             Scope::Port(key) => self.settle_port(key, now, out, &mut followers),
             Scope::Node(name) => self.settle_node(name, out, &mut followers),
@@ -55,32 +56,36 @@ impl Model {
             Scope::Vpc(name) => self.settle_vpc(name),
             Scope::Globals | Scope::Service(_) | Scope::Namespace(_) => Ok(Settled::Ready),
         };
-        let refused = match outcome {
-            Ok(Settled::Ready) => None,
-            Ok(Settled::Held) => {
-                out.held.insert(scope.clone());
-                self.stuck.insert(scope.clone());
-                return followers;
-            }
-            Err((refused, outcome)) => {
-                if matches!(outcome, Settled::Held) {
-                    out.held.insert(scope.clone());
-                }
-                Some(refused)
-            }
+        let (refused, settled) = match outcome {
+            Ok(settled) => (None, settled),
+            Err((refused, settled)) => (Some(refused), settled),
         };
-        self.note(scope, refused, out);
+        self.note(scope, refused, &settled, out);
         followers
     }
 
-    /// Remembers what is refused, and tells what is news.
-    fn note(&mut self, scope: &Scope, refused: Option<Refused>, out: &mut Compiled) {
+    /// Remembers what is held and refused, and tells what is news.
+    fn note(
+        &mut self,
+        scope: &Scope,
+        refused: Option<Refused>,
+        settled: &Settled,
+        out: &mut Compiled,
+    ) {
+        match settled {
+            Settled::Ready => {
+                self.held.remove(scope);
+                out.held.remove(scope);
+            }
+            Settled::Held => {
+                self.held.insert(scope.clone());
+                out.held.insert(scope.clone());
+            }
+        }
         let Some(refused) = refused else {
             self.refused.remove(scope);
-            self.stuck.remove(scope);
             return;
         };
-        self.stuck.insert(scope.clone());
         if self.refused.get(scope) != Some(&refused) {
             self.refused.insert(scope.clone(), refused.clone());
             out.refused.push((scope.clone(), refused));
@@ -191,7 +196,7 @@ impl Model {
         let wanted =
             node.given.as_ref().map_or(Wanted::Any, |given| Wanted::Static(given.addresses));
         let mac = node.given.as_ref().and_then(|given| given.mac);
-        let known = self.ipam.lease(&port).is_some();
+        let before = self.ipam.lease(&port).cloned();
         let mut request = Request { port: &port, uid: &uid, subnets: &join, wanted: &wanted, mac };
         let mut answer = self.ipam.allocate(&request);
         if answer.is_err() {
@@ -204,7 +209,7 @@ impl Model {
             let refused = refusal(&reason, &Key::cluster(name.clone()));
             (refused, Settled::Ready)
         });
-        if known != outcome.is_ok() {
+        if before.as_ref().map(place) != self.ipam.lease(&port).map(place) {
             out.usage.insert(join[0].clone());
             followers.extend(self.index.followers_of_node(name));
         }
@@ -258,4 +263,9 @@ impl Model {
         let woken = self.waiting.wake(lease, |key| index.pod(key).is_some());
         followers.extend(woken.into_iter().map(Scope::Port));
     }
+}
+
+/// What a lease gives, whoever has it.
+fn place(lease: &Lease) -> (Arc<str>, Addresses, Mac) {
+    (lease.subnet.clone(), lease.addresses, lease.mac)
 }

@@ -7,8 +7,9 @@ use api::net::{Addresses, Mac};
 
 use super::ask::spec_addresses;
 use super::{Dirty, Model};
+use crate::desired;
 use crate::index::{Node, Pod};
-use crate::ipam::{Claim, Port, Source};
+use crate::ipam::{Claim, Ipam, Port, Source};
 
 /// A logical switch port that carries our marks, or those of a running Kube-OVN.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,10 +62,17 @@ impl Model {
             Some(claim(&port, uid, subnet, given.addresses, given.mac?, Source::Annotation, &live))
         }));
         self.refused.clear();
-        self.stuck.clear();
+        self.held.clear();
         self.waiting = super::Waiting::default();
-        let conflicts = self.ipam.recover(claims);
-        self.conflicts.extend(conflicts);
+        // Pools of subnets that are not valid (any more) are not among those that anybody else
+        // would make from the same objects.
+        self.ipam = Ipam::default();
+        for subnet in self.index.subnets() {
+            if let Some(plan) = self.index.plan(&subnet.name) {
+                self.ipam.set_subnet(&subnet.name, desired::networks(&subnet.name, plan));
+            }
+        }
+        self.conflicts = self.ipam.recover(claims);
         self.scopes()
     }
 

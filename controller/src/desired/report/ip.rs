@@ -38,7 +38,7 @@ pub(super) fn record(facts: &Facts, name: &str, spec: IpSpec) -> Vec<Report> {
         return vec![Report::CreateIp(Box::new(ip))];
     };
     if seen.deleting {
-        return finalizer(facts, name).into_iter().collect();
+        return strip(seen).into_iter().collect();
     }
     let labels = ip_label::all(&spec.subnet, &spec.node_name, seen.is_reserved());
     if seen.spec == spec && seen.labels == labels {
@@ -55,11 +55,6 @@ pub(super) fn gone(facts: &Facts, name: &str) -> Vec<Report> {
         all.push(Report::Delete(about(seen)));
     }
     all
-}
-
-/// Lets a deleted object go.
-pub(super) fn finalizer(facts: &Facts, name: &str) -> Option<Report> {
-    facts.index.ip(name).filter(|ip| ip.deleting).and_then(strip)
 }
 
 /// Takes our finalizers off an object that is to go.

@@ -74,13 +74,12 @@ fn record(facts: &Facts, key: &Key) -> Vec<Report> {
     let name = key.port();
     let Some(lease) = facts.ipam.lease(&name) else { return ip::gone(facts, &name) };
     let pod = facts.index.pod(key).filter(|pod| pod.is_alive(facts.now));
-    if pod.is_some_and(|pod| pod.node.is_none()) {
-        return ip::finalizer(facts, &name).into_iter().collect();
-    }
     let seen = facts.index.ip(&name);
-    let node = match pod {
-        Some(pod) => pod.node.as_deref().unwrap_or_default().to_owned(),
-        None => seen.map(|ip| ip.spec.node_name.clone()).unwrap_or_default(),
+    let node = match (pod.and_then(|pod| pod.node.as_deref()), seen) {
+        (Some(node), _) => node.to_owned(),
+        (None, Some(ip)) => ip.spec.node_name.clone(),
+        (None, None) if pod.is_some() => return Vec::new(),
+        (None, None) => String::new(),
     };
     let of_set = match pod {
         Some(pod) => pod.statefulset.is_some(),

@@ -19,6 +19,9 @@ pub(super) fn reports(facts: &Facts, name: &str, refused: Option<&Refused>) -> V
     let mut all = Vec::new();
     let in_use = facts.ipam.in_use(name);
     all.extend(object::finalizers(about(), &subnet.finalizers, subnet.deleting, in_use));
+    if subnet.deleting && !in_use {
+        return all;
+    }
     if let Some(filled) = &subnet.filled
         && subnet.plan.is_ok()
     {

@@ -14,7 +14,8 @@ pub(super) fn reports(facts: &Facts, name: &str) -> Vec<Report> {
     let in_use = !want.subnets.is_empty();
     let mut all = Vec::new();
     all.extend(object::finalizers(about(), &vpc.finalizers, vpc.deleting, in_use));
-    if want != *vpc.status {
+    let goes = vpc.deleting && !in_use;
+    if !goes && want != *vpc.status {
         all.push(Report::VpcStatus { about: about(), status: Box::new(want) });
     }
     all
