@@ -92,7 +92,7 @@ impl From<&kinds::Subnet> for Subnet {
             deleting: meta.deletion_timestamp.is_some(),
             finalizers: meta.finalizers.clone().unwrap_or_default(),
             plan: parsed
-                .map_err(join)
+                .map_err(|faults| join(&faults))
                 .and_then(|plan| understand(meta, &subnet.spec, plan))
                 .map(Arc::new),
             filled: filled.filter(|filled| *filled != subnet.spec).map(Box::new),
