@@ -48,7 +48,7 @@ impl Source {
     /// Code that never ships: tests, their harness, the lab, these chores.
     fn ships(&self) -> bool {
         let apart = ["tests/", "xtask/", "lab/"];
-        let inside = ["/tests/", "/tests.rs", "/benches/", "/fuzz/", "/build.rs"];
+        let inside = ["/tests/", "/tests.rs", "/benches/", "/examples/", "/fuzz/", "/build.rs"];
         !apart.iter().any(|prefix| self.path.starts_with(prefix))
             && !inside.iter().any(|part| self.path.contains(part))
     }

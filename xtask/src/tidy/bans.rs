@@ -61,7 +61,7 @@ const BANS: &[Ban] = &[
         why: "only the `kernel` modules open netlink or start nft",
     },
     Ban {
-        pattern: r"\bCommand::new\b",
+        pattern: r"\bprocess::(\{[^}]*\b)?Command\b",
         within: &[],
         except: &["supervise/src/", "daemon/src/kernel/nft"],
         why: "no process is started in the path of a pod; only nft batches and `supervise` start any",
@@ -157,7 +157,7 @@ mod tests {
         let waits = "//! Doc.\nasync fn f() { tokio::time::sleep(d).await; }\n";
         assert_eq!(whys("controller/src/apply.rs", waits).len(), 1);
         assert_eq!(whys("controller/src/index/pod.rs", waits).len(), 2);
-        let starts = "//! Doc.\nfn f() { std::process::Command::new(\"ip\"); }\n";
+        let starts = "//! Doc.\nuse std::process::{Child, Command};\n";
         assert_eq!(whys("daemon/src/server.rs", starts).len(), 1);
         assert_eq!(whys("supervise/src/child.rs", starts), Vec::<String>::new());
     }

@@ -19,15 +19,16 @@ const EMPTY_NAMES: [&str; 9] =
 
 pub(crate) fn check(source: &Source) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if !source.syntax.attrs.iter().any(is_inner_doc) {
+    let tests_beside = source.path.ends_with("/tests.rs");
+    if !tests_beside && !source.syntax.attrs.iter().any(is_inner_doc) {
         findings.push(Finding::new(&source.path, 1, "module without `//!`: say what it is"));
     }
     let stem = Path::new(&source.path).file_stem().unwrap_or_default().to_string_lossy();
-    if EMPTY_NAMES.contains(&stem.as_ref()) || source.path.ends_with("/mod.rs") {
-        findings.push(Finding::new(&source.path, 1, format!("file may not be called {stem}")));
-    }
     if source.generated() {
         return findings;
+    }
+    if EMPTY_NAMES.contains(&stem.as_ref()) || source.path.ends_with("/mod.rs") {
+        findings.push(Finding::new(&source.path, 1, format!("file may not be called {stem}")));
     }
     let lines = source.text.lines().count();
     if lines > FILE {
@@ -108,10 +109,15 @@ fn crate_roots(known: &BTreeSet<&str>) -> Vec<String> {
             || ["src/bin", "/tests", "/benches", "/examples", "/fuzz_targets"]
                 .iter()
                 .any(|end| folder.ends_with(end) && !folder.ends_with("src/tests"))
-            || (["/bench", "/tests/lab"].iter().any(|end| folder.ends_with(end)) && file == "main.rs")
+            || (file == "main.rs" && (folder.ends_with("/bench") || parent_is_tests(folder)))
             || file == "build.rs"
     };
     known.iter().filter(is_root).map(|path| (*path).to_owned()).collect()
+}
+
+/// `tests/<name>/main.rs` is an integration test of its own.
+fn parent_is_tests(folder: &str) -> bool {
+    folder.rsplit_once('/').is_some_and(|(parent, _)| parent.ends_with("tests"))
 }
 
 /// The files the modules of `items` live in, for a file at `path`.
