@@ -318,6 +318,8 @@ impl Database {
         self.failed += 1;
         let round = self.failed.is_multiple_of(self.endpoints.len());
         if std::mem::take(&mut self.up) || round {
+            // Who does not ask for events while a server is away finds one reason, the last.
+            self.events.pop_back_if(|last| matches!(last, Event::Lost(_)));
             self.events.push_back(Event::Lost(error));
         }
         let delay = if round { self.backoff.next((self.random)()) } else { Duration::ZERO };

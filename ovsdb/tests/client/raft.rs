@@ -6,10 +6,12 @@ use ovsdb::client::{Database, Event};
 use ovsdb::replica::Kind;
 use ovsdb::value::Uuid;
 
+/// The leader is the last endpoint.
 fn connect(raft: &Raft) -> Database {
+    let mut remotes = raft.remotes();
+    remotes.rotate_left(raft.leader() + 1);
     let parse = |remote: &String| remote.parse().expect("the harness names endpoints");
-    let endpoints = raft.remotes().iter().map(parse).collect();
-    Database::connect(config(endpoints))
+    Database::connect(config(remotes.iter().map(parse).collect()))
 }
 
 fn leader(raft: &Raft) -> String {

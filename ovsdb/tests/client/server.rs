@@ -172,6 +172,35 @@ async fn after_a_restart_of_the_server_only_what_changed_meanwhile_is_reported()
 }
 
 #[tokio::test]
+async fn rows_that_a_restored_database_lacks_are_deleted() {
+    let mut db = Db::start(Schema::Nb);
+    let mut nb = connect(&db).await;
+    let (sw, a) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    nb.transact(&[switch(sw, "sw"), port(a, "a"), into(sw, a)]).await.unwrap();
+    db.restart_empty(Schema::Nb);
+    let changes = snapshot(&mut nb).await;
+    let deleted = |change: &ovsdb::replica::Change| change.kind == Kind::Deleted;
+    assert!(changes.len() == 2 && changes.iter().all(deleted), "{changes:?}");
+    assert!(changes.iter().all(|change| change.old.is_some()), "with what they were");
+    assert_eq!(nb.replica().containers("Logical_Switch", "ports", &a.into()).count(), 0);
+    assert_eq!(nb.replica().lookup("Logical_Switch_Port", "name", "a").count(), 0);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_taken_away_is_left_for_another() {
+    let (old, new) = (Db::start(Schema::Nb), Db::start(Schema::Nb));
+    let mut nb = connect(&old).await;
+    nb.transact(&[switch(Uuid::from_u128(1), "old")]).await.unwrap();
+    let of = |db: &Db| db.remote().parse().unwrap();
+    nb.set_endpoints(vec![of(&new), of(&old)]);
+    assert!(nb.connected(), "the server in use is still among them");
+    nb.set_endpoints(vec![of(&new)]);
+    let changes = snapshot(&mut nb).await;
+    assert_eq!(*nb.endpoint(), of(&new));
+    assert_eq!(changes.len(), 1, "the other database lacks the row: {changes:?}");
+}
+
+#[tokio::test]
 async fn transactions_in_flight_when_the_server_dies_have_an_unknown_outcome() {
     let mut db = Db::start(Schema::Nb);
     let mut nb = connect(&db).await;

@@ -16,6 +16,37 @@ fn a_database_answers_and_is_gone_with_its_guard() {
     assert!(!Path::new(&format!("/proc/{pid}")).exists());
 }
 
+/// Started by the test below in a process of its own, which is killed; does nothing by itself.
+#[test]
+fn a_process_that_is_killed_while_it_has_a_database() {
+    if std::env::var_os("KOT_KILLED").is_some() {
+        let db = Db::start(Schema::Nb);
+        let report = std::env::var_os("KOT_KILLED").unwrap();
+        std::fs::write(report, format!("{} {}", db.pid(), db.dir().display())).unwrap();
+        std::thread::park_timeout(Duration::from_secs(60));
+    }
+}
+
+#[test]
+fn a_killed_test_leaves_no_server() {
+    let report = tempfile::NamedTempFile::with_prefix("kot-").unwrap();
+    let mut killed = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_process_that_is_killed_while_it_has_a_database"])
+        .env("KOT_KILLED", report.path())
+        .spawn()
+        .unwrap();
+    let (server, dir) = wait_for("the server", Duration::from_secs(10), || {
+        let text = std::fs::read_to_string(report.path()).unwrap();
+        let (pid, dir) = text.split_once(' ')?;
+        Some((format!("/proc/{pid}/exe"), dir.to_owned()))
+    });
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let gone = || std::fs::read_link(&server).is_err();
+    wait_for("the server to go with its test", Duration::from_secs(10), gone);
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
 #[test]
 fn a_cluster_elects_another_leader_when_its_leader_is_killed() {
     let mut raft = Raft::start();
