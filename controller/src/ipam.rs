@@ -31,7 +31,7 @@ pub struct Ipam {
     pools: BTreeMap<Arc<str>, Pool>,
     leases: HashMap<Port, Lease>,
     /// Claims on subnets that are not (validly) there now; adopted when they are.
-    orphans: Vec<Claim>,
+    orphans: BTreeMap<Port, Vec<Claim>>,
 }
 
 impl Ipam {
@@ -44,9 +44,11 @@ impl Ipam {
             return Vec::new();
         }
         self.pools.insert(name.clone(), Pool::new(name, networks));
-        let claims = std::mem::take(&mut self.orphans);
-        let (mine, others) = claims.into_iter().partition(|claim| claim.subnet == *name);
-        self.orphans = others;
+        let mut mine = Vec::new();
+        self.orphans.retain(|_, claims| {
+            mine.extend(claims.extract_if(.., |claim| claim.subnet == *name));
+            !claims.is_empty()
+        });
         self.adopt_all(mine)
     }
 
@@ -56,8 +58,16 @@ impl Ipam {
             return;
         }
         let gone = self.leases.extract_if(|_, lease| &*lease.subnet == name);
-        self.orphans.extend(gone.map(|(port, lease)| Claim::of_lease(port, lease)));
-        self.orphans.sort();
+        for (port, lease) in gone {
+            let claim = Claim::of_lease(port.clone(), lease);
+            self.orphans.entry(port).or_default().push(claim);
+        }
+    }
+
+    /// Whether the port is known to have addresses of a subnet that is not (validly) there now.
+    #[must_use]
+    pub fn is_orphan(&self, port: &str) -> bool {
+        self.orphans.contains_key(port)
     }
 
     /// The addresses of a port.
@@ -104,15 +114,20 @@ impl Ipam {
                 return Ok(lease.clone());
             }
         }
-        self.release(request.port);
+        self.give_up(request.port);
         let lease = self.find(request)?;
+        self.orphans.remove(request.port);
         self.leases.insert(request.port.clone(), lease.clone());
         Ok(lease)
     }
 
     /// Takes back what the port holds; the lease it had.
     pub fn release(&mut self, port: &str) -> Option<Lease> {
-        self.orphans.retain(|claim| &*claim.port != port);
+        self.orphans.remove(port);
+        self.give_up(port)
+    }
+
+    fn give_up(&mut self, port: &str) -> Option<Lease> {
         let lease = self.leases.remove(port)?;
         if let Some(pool) = self.pools.get_mut(&lease.subnet) {
             pool.release(&lease);

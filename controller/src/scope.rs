@@ -94,3 +94,29 @@ impl fmt::Display for Scope {
         self.owner().fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_is_read_back_from_the_mark_of_its_rows() {
+        let name = || Arc::from("a.b-c");
+        let scopes = [
+            Scope::Globals,
+            Scope::Vpc(name()),
+            Scope::Subnet(name()),
+            Scope::Node(name()),
+            Scope::Gateway { subnet: name(), node: "n.1".into() },
+            Scope::Port(Key::new("default", "web-0")),
+            Scope::Service(Key::new("default", "web")),
+            Scope::Namespace(name()),
+        ];
+        for scope in scopes {
+            let mark = scope.to_string();
+            let owner: Owner = mark.parse().unwrap();
+            assert_eq!(Scope::of(&owner), Some(scope), "{mark}");
+        }
+        assert_eq!(Scope::of(&Owner::cluster("policy", "a")), None);
+    }
+}

@@ -65,6 +65,9 @@ impl Index {
         for Changed { key, old, new } in self.subnets.change(change) {
             let both = [old.as_ref(), new.as_ref()];
             dirty.insert(Scope::Subnet(key.name.clone()));
+            if new.is_none() && [&self.names.subnet, &self.names.join].contains(&&key.name) {
+                dirty.insert(Scope::Globals);
+            }
             let vpcs = both.into_iter().flatten().filter_map(|subnet| subnet.plan.as_ref().ok());
             dirty.extend(vpcs.map(|plan| Scope::Vpc(plan.vpc.clone())));
             let [old, new] = both;
@@ -80,13 +83,6 @@ impl Index {
         if binds || plans {
             self.bind_all(&mut dirty);
         }
-        for subnet in self.moved.clone() {
-            dirty.extend(self.gateways_of_subnet(&subnet));
-            if subnet == self.names.join {
-                dirty.extend(self.nodes.iter().map(|(key, _)| Scope::Node(key.name.clone())));
-                dirty.insert(Scope::Vpc(self.names.vpc.clone()));
-            }
-        }
         dirty
     }
 
@@ -95,6 +91,9 @@ impl Index {
         let mut dirty = Dirty::new();
         for Changed { key, old, new } in self.vpcs.change(change) {
             dirty.insert(Scope::Vpc(key.name.clone()));
+            if new.is_none() && key.name == self.names.vpc {
+                dirty.insert(Scope::Globals);
+            }
             if old.is_some() != new.is_some() {
                 let inside = self.subnets.iter().filter(|(_, subnet)| subnet.is_in(&key.name));
                 dirty.extend(inside.map(|(key, _)| Scope::Subnet(key.name.clone())));

@@ -25,3 +25,44 @@ pub(super) fn selects(selector: &LabelSelector, labels: &BTreeMap<String, String
             }
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn all_of_a_selector_must_hold() {
+        let labels = BTreeMap::from([("team".to_owned(), "red".to_owned())]);
+        let cases = [
+            (json!({}), true),
+            (json!({"matchLabels": {"team": "red"}}), true),
+            (json!({"matchLabels": {"team": "blue"}}), false),
+            (json!({"matchLabels": {"team": "red", "tier": "1"}}), false),
+            (
+                json!({"matchExpressions": [{"key": "team", "operator": "In", "values": ["red"]}]}),
+                true,
+            ),
+            (
+                json!({"matchExpressions": [{"key": "tier", "operator": "In", "values": ["1"]}]}),
+                false,
+            ),
+            (
+                json!({"matchExpressions": [{"key": "team", "operator": "NotIn", "values": ["red"]}]}),
+                false,
+            ),
+            (
+                json!({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["1"]}]}),
+                true,
+            ),
+            (json!({"matchExpressions": [{"key": "team", "operator": "Exists"}]}), true),
+            (json!({"matchExpressions": [{"key": "team", "operator": "DoesNotExist"}]}), false),
+            (json!({"matchExpressions": [{"key": "team", "operator": "Near"}]}), false),
+        ];
+        for (selector, expected) in cases {
+            let parsed: LabelSelector = serde_json::from_value(selector.clone()).unwrap();
+            assert_eq!(selects(&parsed, &labels), expected, "{selector}");
+        }
+    }
+}

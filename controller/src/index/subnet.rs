@@ -131,6 +131,9 @@ fn understand(
     if !spec.vlan.is_empty() {
         return refuse("vlan", "underlay subnets are not supported");
     }
+    if !spec.acls.is_empty() {
+        return refuse("acls", "not supported; a private subnet has private and allowSubnets");
+    }
     if plan.gateway_type == GatewayType::Centralized {
         return refuse("gatewayType", "centralized is not supported; use distributed");
     }

@@ -20,19 +20,24 @@ pub struct Invalid {
 }
 
 impl Index {
-    /// Judges all subnets again; those whose verdict changed have moved, and are dirty with
-    /// what depends on them.
+    /// Judges all subnets again. Those whose verdict changed have moved; what depends on a subnet
+    /// that moved is dirty.
     pub(super) fn judge(&mut self, dirty: &mut Dirty) {
         let verdicts = self.verdicts();
-        let names: Vec<Arc<str>> = self.subnets.iter().map(|(key, _)| key.name.clone()).collect();
-        for name in names {
-            if verdicts.get(&name) != self.invalid.get(&name) {
-                dirty.insert(Scope::Subnet(name.clone()));
-                dirty.extend(self.gateways_of_subnet(&name));
-                self.moved.insert(name);
-            }
-        }
+        let differs = |name: &&Arc<str>| verdicts.get(*name) != self.invalid.get(*name);
+        let names = self.subnets.iter().map(|(key, _)| &key.name);
+        self.moved.extend(names.filter(differs).cloned());
         self.invalid = verdicts;
+        for subnet in &self.moved {
+            dirty.insert(Scope::Subnet(subnet.clone()));
+            dirty.extend(self.gateways_of_subnet(subnet));
+            let bound = self.bindings.iter().filter(|(_, subnets)| subnets.contains(subnet));
+            dirty.extend(bound.map(|(namespace, _)| Scope::Namespace(namespace.clone())));
+        }
+        if self.moved.contains(&self.names.join) {
+            dirty.extend(self.nodes.iter().map(|(key, _)| Scope::Node(key.name.clone())));
+            dirty.insert(Scope::Vpc(self.names.vpc.clone()));
+        }
     }
 
     fn verdicts(&self) -> BTreeMap<Arc<str>, Invalid> {

@@ -158,7 +158,7 @@ impl Ipam {
             return if agree { Ok(()) } else { Err(Reason::Outvoted { kept: kept() }) };
         }
         let Some(pool) = self.pools.get_mut(&claim.subnet) else {
-            self.orphans.push(claim.clone());
+            self.orphans.entry(claim.port.clone()).or_default().push(claim.clone());
             return Ok(());
         };
         pool.adopt(&claim.port, &lease).map_err(Reason::Refused)?;

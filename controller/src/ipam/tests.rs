@@ -127,9 +127,9 @@ fn a_named_address_is_refused_with_its_holder_or_its_block() {
 #[test]
 fn a_named_mac_is_given_once_and_never_the_routers() {
     let mut ipam = small();
-    let wanted = Some(mac("02:00:00:00:00:0a"));
-    assert_eq!(ask(&mut ipam, "a", &Wanted::Any, wanted).unwrap().mac, wanted.unwrap());
-    let taken = ask(&mut ipam, "b", &Wanted::Any, wanted).unwrap_err();
+    let wanted = mac("02:00:00:00:00:0a");
+    assert_eq!(ask(&mut ipam, "a", &Wanted::Any, Some(wanted)).unwrap().mac, wanted);
+    let taken = ask(&mut ipam, "b", &Wanted::Any, Some(wanted)).unwrap_err();
     assert_eq!(taken.to_string(), "MAC address 02:00:00:00:00:0a of subnet net is held by a");
     assert!(ask(&mut ipam, "b", &Wanted::Any, Some(mac("00:00:00:00:00:01"))).is_err());
     let free = ask(&mut ipam, "b", &Wanted::Any, None).unwrap().mac;

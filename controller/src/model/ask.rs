@@ -94,11 +94,11 @@ fn from_list(pod: &Pod, list: &[Addresses]) -> Result<Wanted, Refused> {
 pub(super) fn reservation(ip: &IpObject) -> Result<Ask, Refused> {
     let IpSpec { subnet, mac_address, .. } = &ip.spec;
     let addresses =
-        spec_addresses(&ip.spec).map_err(|(field, message)| spec_fault(field, message))?;
+        spec_addresses(&ip.spec).map_err(|(field, message)| spec_fault(field, &message))?;
     let mac = Some(mac_address).filter(|mac| !mac.is_empty()).map(|mac| mac.parse::<Mac>());
-    let mac = mac.transpose().map_err(|fault| spec_fault("macAddress", fault.to_string()))?;
+    let mac = mac.transpose().map_err(|fault| spec_fault("macAddress", &fault.to_string()))?;
     if subnet.is_empty() {
-        return Err(spec_fault("subnet", "is missing".into()));
+        return Err(spec_fault("subnet", "is missing"));
     }
     let wanted = if addresses.is_empty() { Wanted::Any } else { Wanted::Static(addresses) };
     Ok(Ask { subnets: vec![subnet.as_str().into()], wanted, mac })
@@ -123,7 +123,7 @@ pub(super) fn spec_addresses(spec: &IpSpec) -> Result<Addresses, (&'static str, 
     Ok(addresses)
 }
 
-fn spec_fault(field: &str, message: String) -> Refused {
+fn spec_fault(field: &str, message: &str) -> Refused {
     Refused { field: field.into(), event: NO_ADDRESS, message: format!("spec.{field}: {message}") }
 }
 

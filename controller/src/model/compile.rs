@@ -9,7 +9,7 @@ use super::ask::{Ask, refusal, reservation};
 use super::{Compiled, Model, Refused, Scope};
 use crate::desired::{self, Facts, report};
 use crate::index::{Key, Node};
-use crate::ipam::{self, Lease, Request, Wanted};
+use crate::ipam::{Lease, Request, Wanted};
 
 /// What settling found.
 enum Settled {
@@ -159,9 +159,9 @@ impl Model {
                 if reason.waits_for_release() {
                     self.waiting.add(key, ask.waits_for());
                 }
-                // Without a valid subnet nothing is known about what works now.
-                let known = !matches!(reason, ipam::Refused::NoSubnet { .. });
-                let outcome = if known { Settled::Ready } else { Settled::Held };
+                // The port may work with addresses of a subnet that is not valid now.
+                let works = self.ipam.is_orphan(port);
+                let outcome = if works { Settled::Held } else { Settled::Ready };
                 Err((refusal(&reason, key), outcome))
             }
         }

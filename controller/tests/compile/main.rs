@@ -7,6 +7,7 @@ mod cluster;
 mod northbound;
 mod rows;
 
+mod cost;
 mod events;
 mod lifecycle;
 mod meaning;

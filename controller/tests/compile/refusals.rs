@@ -47,6 +47,13 @@ fn refused(spec: Value, says: &str) {
 fn a_subnet_is_refused_for_what_its_spec_says() {
     refused(json!({"cidrBlock": "10.300.0.0/16"}), "spec.cidrBlock");
     refused(
+        json!({"cidrBlock": "10.60.0.0/16", "gatewayType": "centralized"}),
+        "spec.gatewayType: centralized",
+    );
+    refused(json!({"cidrBlock": "10.60.0.0/16", "vlan": "v1"}), "spec.vlan: underlay");
+    let acl = json!({"direction": "to-lport", "priority": 1, "match": "ip", "action": "drop"});
+    refused(json!({"cidrBlock": "10.60.0.0/16", "acls": [acl]}), "spec.acls: not supported");
+    refused(
         json!({"cidrBlock": "10.60.0.0/16", "gateway": "10.61.0.1"}),
         "spec.gateway: 10.61.0.1 is not in 10.60.0.0/16",
     );

@@ -29,9 +29,26 @@ pub(super) fn reports(facts: &Facts, name: &str, refused: Option<&Refused>) -> V
     }
     let want = status(facts, subnet, refused);
     if want != *subnet.status {
+        if let Some(now) = ready(&want.conditions)
+            && ready(&subnet.status.conditions).is_none()
+        {
+            let (reason, message) =
+                (ready_reason(subnet), format!("subnet {name} is {}", now.type_));
+            all.push(Report::Event { about: about(), warning: false, reason, message });
+        }
         all.push(Report::SubnetStatus { about: about(), status: Box::new(want) });
     }
     all
+}
+
+/// The condition by which a subnet is ready, if it is.
+fn ready(conditions: &[Condition]) -> Option<&Condition> {
+    conditions.iter().find(|condition| condition.type_ == condition::READY && condition.is_true())
+}
+
+fn ready_reason(subnet: &Subnet) -> &'static str {
+    let is_private = subnet.plan.as_ref().is_ok_and(|plan| plan.private);
+    if is_private { reason::SET_PRIVATE_SUCCESS } else { reason::RESET_ACL_SUCCESS }
 }
 
 fn status(facts: &Facts, subnet: &Subnet, refused: Option<&Refused>) -> SubnetStatus {
@@ -66,12 +83,9 @@ fn conditions(subnet: &Subnet, refused: Option<&Refused>) -> Vec<Condition> {
             new(condition::ERROR, true, refused.event, &refused.message),
         ],
         None => {
-            let is_private = subnet.plan.as_ref().is_ok_and(|plan| plan.private);
-            let ready =
-                if is_private { reason::SET_PRIVATE_SUCCESS } else { reason::RESET_ACL_SUCCESS };
             let mut all = vec![
                 new(condition::VALIDATED, true, reason::VALIDATE_SUCCESS, ""),
-                new(condition::READY, true, ready, ""),
+                new(condition::READY, true, ready_reason(subnet), ""),
             ];
             if subnet.status.conditions.iter().any(|seen| seen.type_ == condition::ERROR) {
                 all.push(new(condition::ERROR, false, reason::VALIDATE_SUCCESS, ""));
