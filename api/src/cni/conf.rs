@@ -66,15 +66,19 @@ impl Device {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PortMapping {
+    // containerd's go-cni writes the names of its Go fields; Go's own readers ignore case.
+    #[serde(alias = "HostPort")]
     pub host_port: u16,
+    #[serde(alias = "ContainerPort")]
     pub container_port: u16,
     /// `tcp`, `udp` or `sctp`.
-    #[serde(default = "tcp", deserialize_with = "transport")]
+    #[serde(default = "tcp", alias = "Protocol", deserialize_with = "transport")]
     pub protocol: String,
     /// `None`: all addresses of the node.
     #[serde(
         default,
         rename = "hostIP",
+        alias = "HostIP",
         deserialize_with = "maybe_address",
         skip_serializing_if = "Option::is_none"
     )]

@@ -178,7 +178,7 @@ fn port_mappings_are_read_as_containerd_and_cri_o_write_them() {
     let conf = conf(
         r#"{"cniVersion":"1.0.0","name":"a","type":"kube-ovn","runtimeConfig":{"portMappings":[
             {"hostPort":8080,"containerPort":80,"protocol":"TCP","hostIP":""},
-            {"hostPort":53,"containerPort":53,"protocol":"udp","hostIP":"172.30.0.11"},
+            {"HostPort":53,"ContainerPort":53,"Protocol":"udp","HostIP":"172.30.0.11"},
             {"hostPort":9,"containerPort":9}]}}"#,
     )
     .unwrap();
