@@ -177,7 +177,7 @@ fn an_empty_destination_is_the_default_route_of_its_gateway() {
 fn port_mappings_are_read_as_containerd_and_cri_o_write_them() {
     let conf = conf(
         r#"{"cniVersion":"1.0.0","name":"a","type":"kube-ovn","runtimeConfig":{"portMappings":[
-            {"hostPort":8080,"containerPort":80,"protocol":"TCP","hostIP":""},
+            {"HostPort":8080,"ContainerPort":80,"Protocol":"TCP","HostIP":""},
             {"HostPort":53,"ContainerPort":53,"Protocol":"udp","HostIP":"172.30.0.11"},
             {"hostPort":9,"containerPort":9}]}}"#,
     )
