@@ -70,6 +70,18 @@ impl Ipam {
         self.orphans.contains_key(port)
     }
 
+    /// Whether this very object is known to have them.
+    #[must_use]
+    pub fn is_orphan_of(&self, port: &str, uid: &str) -> bool {
+        let mut claims = self.orphans.get(port).into_iter().flatten();
+        !uid.is_empty() && claims.any(|claim| &*claim.uid == uid)
+    }
+
+    /// Those subnets.
+    pub fn orphaned(&self, port: &str) -> impl Iterator<Item = &Arc<str>> {
+        self.orphans.get(port).into_iter().flatten().map(|claim| &claim.subnet)
+    }
+
     /// The addresses of a port.
     #[must_use]
     pub fn lease(&self, port: &str) -> Option<&Lease> {
@@ -87,10 +99,12 @@ impl Ipam {
         self.pools.contains_key(name)
     }
 
-    /// Whether any port holds an address of the subnet.
+    /// Whether any port holds an address of the subnet, or did when the subnet was last valid.
     #[must_use]
     pub fn in_use(&self, name: &str) -> bool {
+        let mut orphans = self.orphans.values().flatten();
         self.pools.get(name).is_some_and(Pool::in_use)
+            || orphans.any(|claim| &*claim.subnet == name)
     }
 
     /// How much of a subnet is in use; `None` without a pool.

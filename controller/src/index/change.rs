@@ -76,6 +76,8 @@ impl Index {
                 plans = true;
                 self.moved.insert(key.name.clone());
             }
+            plans |= old.map(Subnet::is_ready) != new.map(Subnet::is_ready);
+            plans |= old.map(|subnet| &subnet.claim) != new.map(|subnet| &subnet.claim);
         }
         if plans {
             self.judge(&mut dirty);

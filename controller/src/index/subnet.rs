@@ -29,6 +29,8 @@ pub struct Subnet {
     pub finalizers: Vec<String>,
     /// What its spec means, or what is wrong with it.
     pub plan: Result<Arc<Plan>, Invalid>,
+    /// The VPC and block it lays claim to, however wrong the rest of the spec may be.
+    pub claim: (Arc<str>, Cidrs),
     /// The spec with its defaults written out, if it is not written so.
     pub filled: Option<Box<kinds::SubnetSpec>>,
     /// Namespaces it names.
@@ -66,6 +68,16 @@ impl Subnet {
         (&self.namespaces, &self.selectors)
     }
 
+    /// Whether its status says that it works as it is specified now.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        let now = Some(self.generation);
+        let mut conditions = self.status.conditions.iter();
+        conditions.any(|one| {
+            one.type_ == kinds::condition::READY && one.is_true() && one.observed_generation == now
+        })
+    }
+
     /// Whether its spec is sound and names this VPC.
     #[must_use]
     pub fn is_in(&self, vpc: &str) -> bool {
@@ -95,12 +107,18 @@ impl From<&kinds::Subnet> for Subnet {
                 .map_err(|faults| join(&faults))
                 .and_then(|plan| understand(meta, &subnet.spec, plan))
                 .map(Arc::new),
+            claim: claim(&subnet.spec),
             filled: filled.filter(|filled| *filled != subnet.spec).map(Box::new),
             namespaces: subnet.spec.namespaces.clone(),
             selectors: subnet.spec.namespace_selectors.clone(),
             status: Box::new(subnet.status.clone().unwrap_or_default()),
         }
     }
+}
+
+fn claim(spec: &kinds::SubnetSpec) -> (Arc<str>, Cidrs) {
+    let vpc = if spec.vpc.is_empty() { api::names::DEFAULT_VPC } else { &spec.vpc };
+    (vpc.into(), spec.cidr_block.parse().unwrap_or_default())
 }
 
 /// The first fault's field, and all that is wrong.

@@ -1,8 +1,9 @@
 //! Which subnets can stand beside each other.
 //!
-//! The elder is right: of two subnets of one VPC that overlap the younger one is invalid, so
-//! that an object made by mistake never harms one that works. Age is the creation time, then
-//! the name.
+//! Who works is right, then the elder: of two subnets of one VPC that overlap, one that is ready
+//! as it is specified now stays valid, else the older one. So an object made or changed by mistake
+//! never harms one that works. Age is the creation time, then the name. A subnet that is invalid
+//! for another reason keeps its claim on its block: it may have pods.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,44 +42,39 @@ impl Index {
     }
 
     fn verdicts(&self) -> BTreeMap<Arc<str>, Invalid> {
-        let mut by_age: Vec<&Subnet> = self.subnets().collect();
-        by_age.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
-        let mut good: Vec<(&Subnet, &Plan)> = Vec::new();
+        let mut in_order: Vec<&Subnet> = self.subnets().collect();
+        in_order.sort_by_key(|subnet| (!subnet.is_ready(), subnet.created, subnet.name.clone()));
+        let mut elders: Vec<&Subnet> = Vec::new();
         let mut bad = BTreeMap::new();
-        for subnet in by_age {
-            let verdict = subnet.plan.as_ref().map_err(Clone::clone).and_then(|plan| {
-                self.stands(subnet, plan, &good)?;
-                Ok(plan)
-            });
-            match verdict {
-                Ok(plan) => good.push((subnet, plan)),
-                Err(invalid) => {
-                    bad.insert(subnet.name.clone(), invalid);
-                }
+        for subnet in in_order {
+            let overlap = Self::overlap(subnet, &elders);
+            let is_placed = overlap.is_ok();
+            let plan = subnet.plan.as_ref().map_err(Clone::clone);
+            let verdict = plan.and_then(|plan| overlap.and_then(|()| self.stands(subnet, plan)));
+            if let Err(invalid) = verdict {
+                bad.insert(subnet.name.clone(), invalid);
+            }
+            if is_placed {
+                elders.push(subnet);
             }
         }
         bad
     }
 
-    /// Whether a plan, good by itself, can stand beside VPCs, nodes and elder subnets.
-    fn stands(
-        &self,
-        subnet: &Subnet,
-        plan: &Plan,
-        elders: &[(&Subnet, &Plan)],
-    ) -> Result<(), Invalid> {
+    fn overlap(subnet: &Subnet, elders: &[&Subnet]) -> Result<(), Invalid> {
+        let (vpc, cidrs) = &subnet.claim;
+        let overlaps = |elder: &&&Subnet| elder.claim.0 == *vpc && elder.claim.1.overlaps(cidrs);
+        let Some(elder) = elders.iter().find(overlaps) else { return Ok(()) };
+        let message = format!("{cidrs} overlaps {} of subnet {}", elder.claim.1, elder.name);
+        Err(Invalid { field: "cidrBlock".into(), message })
+    }
+
+    /// Whether a plan, good by itself, can stand beside VPCs and nodes.
+    fn stands(&self, subnet: &Subnet, plan: &Plan) -> Result<(), Invalid> {
         let invalid = |field: &str, message: String| Err(Invalid { field: field.into(), message });
         let cidr = || plan.cidrs.to_string();
         if plan.vpc != self.names.vpc && self.vpc(&plan.vpc).is_none() {
             return invalid("vpc", format!("VPC {} does not exist", plan.vpc));
-        }
-        let overlaps = |(_, elder): &&(&Subnet, &Plan)| {
-            elder.vpc == plan.vpc && elder.cidrs.overlaps(&plan.cidrs)
-        };
-        if let Some((elder, theirs)) = elders.iter().find(overlaps) {
-            let theirs = theirs.cidrs.to_string();
-            let message = format!("{} overlaps {theirs} of subnet {}", cidr(), elder.name);
-            return invalid("cidrBlock", message);
         }
         if plan.vpc != self.names.vpc {
             return Ok(());

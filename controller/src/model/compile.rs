@@ -105,6 +105,9 @@ impl Model {
             return self.settle_absent(key, &port, out, followers);
         };
         let uid = pod.uid.clone();
+        if self.ipam.is_orphan_of(&port, &uid) {
+            return Ok(Settled::Held);
+        }
         let kept = self.ipam.lease(&port).is_some_and(|lease| lease.uid == uid);
         let ask = if kept { Ok(Ask::default()) } else { self.ask(pod) };
         let ask = ask.map_err(|refused| (refused, self.take_back(&port, out, followers)))?;
@@ -141,6 +144,7 @@ impl Model {
         followers: &mut BTreeSet<Scope>,
     ) -> Result<Settled, (Refused, Settled)> {
         let before = self.ipam.lease(port).cloned();
+        let orphaned: Vec<_> = self.ipam.orphaned(port).cloned().collect();
         let request =
             Request { port, uid, subnets: &ask.subnets, wanted: &ask.wanted, mac: ask.mac };
         let answer = self.ipam.allocate(&request);
@@ -154,7 +158,10 @@ impl Model {
             }
         }
         match answer {
-            Ok(lease) => Ok(self.while_valid(&lease.subnet)),
+            Ok(lease) => {
+                out.usage.extend(orphaned);
+                Ok(self.while_valid(&lease.subnet))
+            }
             Err(reason) => {
                 if reason.waits_for_release() {
                     self.waiting.add(key, ask.waits_for());
@@ -251,6 +258,7 @@ impl Model {
         out: &mut Compiled,
         followers: &mut BTreeSet<Scope>,
     ) -> Settled {
+        out.usage.extend(self.ipam.orphaned(port).cloned());
         if let Some(lease) = self.ipam.release(port) {
             self.freed(&lease, out, followers);
         }

@@ -161,6 +161,10 @@ impl Cluster {
                 for field in ["uid", "creationTimestamp"] {
                     object["metadata"][field] = old["metadata"][field].clone();
                 }
+                if old["spec"] != object["spec"] && !old["metadata"]["generation"].is_null() {
+                    let generation = old["metadata"]["generation"].as_i64().unwrap() + 1;
+                    object["metadata"]["generation"] = json!(generation);
+                }
             }
             None => {
                 self.born += 1;
@@ -229,16 +233,30 @@ impl Cluster {
                 return;
             }
             let compiled = self.pass();
-            let mut about: BTreeSet<Scope> =
-                compiled.states.keys().chain(&compiled.held).cloned().collect();
-            about.extend(compiled.usage.iter().cloned().map(Scope::Subnet));
-            let mut reports = compiled.events;
-            for scope in &about {
-                reports.extend(self.model.reports(scope, self.now));
-            }
-            reports.into_iter().for_each(|report| self.write(report));
+            self.reports(compiled).into_iter().for_each(|report| self.write(report));
         }
         panic!("reports never end: {:?}", self.dirty);
+    }
+
+    /// All that a pass has to tell.
+    fn reports(&self, compiled: Compiled) -> Vec<Report> {
+        let mut about: BTreeSet<Scope> = compiled.states.into_keys().chain(compiled.held).collect();
+        about.extend(compiled.usage.into_iter().map(Scope::Subnet));
+        let reports = about.iter().flat_map(|scope| self.model.reports(scope, self.now));
+        compiled.events.into_iter().chain(reports).collect()
+    }
+
+    /// A pass that ends early: 0 before its commit, n after its commit and n - 1 reports. Another
+    /// process takes over.
+    pub(crate) fn crash(&mut self, after: usize) {
+        if after == 0 {
+            self.model.compile(&std::mem::take(&mut self.dirty), self.now);
+        } else {
+            let compiled = self.pass();
+            let reports = self.reports(compiled);
+            reports.into_iter().take(after - 1).for_each(|report| self.write(report));
+        }
+        self.restart();
     }
 
     /// What the API server makes of a report.

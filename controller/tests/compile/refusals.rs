@@ -87,7 +87,6 @@ fn a_mended_subnet_is_taken_and_says_so() {
     assert!(cluster.get(Watched::Ip, "a.default").is_none());
     cluster.edit(Watched::Subnet, "net", |subnet| {
         subnet["spec"] = json!({"cidrBlock": "10.60.0.0/24"});
-        subnet["metadata"]["generation"] = json!(2);
     });
     cluster.settle();
     assert_eq!(condition(&cluster, "net", "Ready")["status"], "True");
@@ -135,6 +134,35 @@ fn when_the_elder_goes_the_younger_subnet_becomes_valid() {
     cluster.delete(Watched::Subnet, "elder");
     cluster.settle();
     assert_eq!(condition(&cluster, "younger", "Ready")["status"], "True");
+}
+
+#[test]
+fn an_elder_that_changes_does_not_push_out_a_younger_one_that_works() {
+    let mut cluster = Cluster::with_nodes(1);
+    cluster.subnet("elder", json!({"cidrBlock": "10.60.0.0/24"}));
+    cluster.subnet("younger", json!({"cidrBlock": "10.61.0.0/24"}));
+    cluster.settle();
+    cluster.edit(Watched::Subnet, "elder", |subnet| {
+        subnet["spec"] = json!({"cidrBlock": "10.61.0.0/16"});
+    });
+    cluster.settle();
+    assert_eq!(condition(&cluster, "younger", "Ready")["status"], "True");
+    let refused = condition(&cluster, "elder", "Ready");
+    assert_eq!(refused["message"], "10.61.0.0/16 overlaps 10.61.0.0/24 of subnet younger");
+}
+
+#[test]
+fn a_broken_subnet_keeps_its_block() {
+    let mut cluster = Cluster::with_nodes(1);
+    cluster.subnet("net", json!({"cidrBlock": "10.60.0.0/24"}));
+    cluster.settle();
+    cluster.pod_with("a", "n1", json!({SWITCH: "net"}));
+    cluster.settle();
+    cluster.edit(Watched::Subnet, "net", |subnet| subnet["spec"]["gateway"] = json!("10.9.0.1"));
+    cluster.subnet("thief", json!({"cidrBlock": "10.60.0.0/24"}));
+    cluster.settle();
+    let refused = condition(&cluster, "thief", "Ready");
+    assert_eq!(refused["message"], "10.60.0.0/24 overlaps 10.60.0.0/24 of subnet net");
 }
 
 /// The pod is refused for this annotation; another pod and, once mended, the pod itself go on.

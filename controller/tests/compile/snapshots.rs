@@ -182,7 +182,7 @@ fn the_ip_object_and_the_status_of_its_subnet() {
               {
                 "lastTransitionTime": "2023-11-14T22:13:20Z",
                 "lastUpdateTime": "2023-11-14T22:13:20Z",
-                "observedGeneration": 1,
+                "observedGeneration": 2,
                 "reason": "ValidateLogicalSwitchSuccess",
                 "status": "True",
                 "type": "Validated"
@@ -190,7 +190,7 @@ fn the_ip_object_and_the_status_of_its_subnet() {
               {
                 "lastTransitionTime": "2023-11-14T22:13:20Z",
                 "lastUpdateTime": "2023-11-14T22:13:20Z",
-                "observedGeneration": 1,
+                "observedGeneration": 2,
                 "reason": "ResetLogicalSwitchAclSuccess",
                 "status": "True",
                 "type": "Ready"

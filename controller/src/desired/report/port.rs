@@ -72,7 +72,10 @@ fn allocated(pod: &Pod, lease: &Lease, written: bool) -> Option<Report> {
 /// The IP object of the port, with or without its pod.
 fn record(facts: &Facts, key: &Key) -> Vec<Report> {
     let name = key.port();
-    let Some(lease) = facts.ipam.lease(&name) else { return ip::gone(facts, &name) };
+    let Some(lease) = facts.ipam.lease(&name) else {
+        // What the port has of a subnet that is not valid now is not lost.
+        return if facts.ipam.is_orphan(&name) { Vec::new() } else { ip::gone(facts, &name) };
+    };
     let pod = facts.index.pod(key).filter(|pod| pod.is_alive(facts.now));
     let seen = facts.index.ip(&name);
     let node = match (pod.and_then(|pod| pod.node.as_deref()), seen) {

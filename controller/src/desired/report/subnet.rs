@@ -29,21 +29,13 @@ pub(super) fn reports(facts: &Facts, name: &str, refused: Option<&Refused>) -> V
     }
     let want = status(facts, subnet, refused);
     if want != *subnet.status {
-        if let Some(now) = ready(&want.conditions)
-            && ready(&subnet.status.conditions).is_none()
-        {
-            let (reason, message) =
-                (ready_reason(subnet), format!("subnet {name} is {}", now.type_));
+        if refused.is_none() && !subnet.is_ready() {
+            let (reason, message) = (ready_reason(subnet), format!("subnet {name} is ready"));
             all.push(Report::Event { about: about(), warning: false, reason, message });
         }
         all.push(Report::SubnetStatus { about: about(), status: Box::new(want) });
     }
     all
-}
-
-/// The condition by which a subnet is ready, if it is.
-fn ready(conditions: &[Condition]) -> Option<&Condition> {
-    conditions.iter().find(|condition| condition.type_ == condition::READY && condition.is_true())
 }
 
 fn ready_reason(subnet: &Subnet) -> &'static str {
