@@ -31,11 +31,6 @@ impl Error {
     pub(crate) fn new(what: impl Into<String>, source: io::Error) -> Self {
         Self { what: what.into(), source }
     }
-
-    /// Whether the thing asked about is not there.
-    pub(crate) fn is_absent(&self) -> bool {
-        is_absent(&self.source)
-    }
 }
 
 /// Whether the kernel says that a link, address, route or file is not there.

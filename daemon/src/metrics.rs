@@ -46,20 +46,15 @@ struct Repair {
 impl Metrics {
     /// Registers everything for the node.
     pub(crate) fn new(node: &str, registry: &mut Registry) -> Self {
-        let metrics = Self {
-            node: node.to_owned(),
-            latency: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
-            wait_address: Counter::default(),
-            wait_connectivity: Counter::default(),
-            repairs: Family::default(),
-        };
         let of = Node { node_name: node.to_owned() };
         let address: Family<Node, Seconds> = Family::default();
         let connectivity: Family<Node, Seconds> = Family::default();
         let metrics = Self {
+            node: node.to_owned(),
+            latency: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
             wait_address: address.get_or_create(&of).clone(),
             wait_connectivity: connectivity.get_or_create(&of).clone(),
-            ..metrics
+            repairs: Family::default(),
         };
         registry.register(
             "cni_op_latency_seconds",

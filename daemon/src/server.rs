@@ -5,6 +5,7 @@
 mod add;
 mod attachment;
 mod check;
+mod decision;
 mod delete;
 mod gc;
 mod limit;

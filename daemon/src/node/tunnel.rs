@@ -128,7 +128,8 @@ fn matters(event: &Event, names: &[String], tell: &watch::Sender<Option<Tunnel>>
     }
 }
 
-fn settings(
+/// The keys of `Open_vSwitch.external_ids` that ovn-controller(8) reads and we set.
+pub(crate) fn settings(
     config: &Config,
     tunnel: Option<&Tunnel>,
     remote: &str,
@@ -138,6 +139,8 @@ fn settings(
         ("ovn-encap-type", "geneve".to_owned()),
         ("ovn-encap-csum", config.encap_checksum.to_string()),
         ("ovn-match-northd-version", "true".to_owned()),
+        // Else the first port of a subnet on a node counts as installed before the subnet's flows have come.
+        ("ovn-monitor-all", "true".to_owned()),
         ("ovn-remote-probe-interval", REMOTE_PROBE.to_owned()),
         ("ovn-openflow-probe-interval", OPENFLOW_PROBE.to_owned()),
     ]);

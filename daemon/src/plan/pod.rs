@@ -4,7 +4,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::check::Expected;
 use super::name::Tag;
 use super::{At, Route, Step};
 
@@ -50,16 +49,6 @@ impl Interface {
         routes
     }
 
-    /// What CHECK expects of it.
-    pub(crate) fn expected(&self) -> Expected {
-        Expected {
-            mac: Some(self.mac),
-            mtu: Some(self.mtu),
-            addresses: self.addresses.clone(),
-            routes: self.all_routes(),
-        }
-    }
-
     fn has_v6(&self) -> bool {
         self.addresses.iter().any(|address| address.addr().is_ipv6())
     }
@@ -79,13 +68,17 @@ pub(crate) fn early(tag: &Tag, mtu: u32, datapath: Datapath) -> Vec<Step> {
     let mut plan = vec![
         Step::Veth { host: host.clone(), alias: tag.to_string(), peer: peer.clone(), mtu },
         Step::NoLinkLocal { at: At::Node, link: host.clone() },
+        // It would be made from a MAC address that is not yet the pod's.
+        Step::NoLinkLocal { at: At::Pod, link: peer.clone() },
     ];
     if datapath == Datapath::Userspace {
         plan.push(Step::ChecksumOff { at: At::Node, link: host.clone() });
-        plan.push(Step::ChecksumOff { at: At::Pod, link: peer });
+        plan.push(Step::ChecksumOff { at: At::Pod, link: peer.clone() });
     }
     plan.push(Step::Up { at: At::Node, link: host });
     plan.push(Step::Up { at: At::Pod, link: "lo".to_owned() });
+    // A link that has just come up drops what it is sent until the kernel has noticed (linkwatch): not at the end.
+    plan.push(Step::Up { at: At::Pod, link: peer });
     plan
 }
 
@@ -105,14 +98,22 @@ pub(crate) fn late(tag: &Tag, mtu: u32, interface: &Interface) -> Vec<Step> {
             plan.push(Step::Sysctl { at: At::Pod, key, value: "0" });
         }
     }
-    for address in &interface.addresses {
+    let link_local = interface.has_v6().then(|| link_local(interface.mac));
+    for address in link_local.iter().chain(&interface.addresses) {
         plan.push(Step::Address { at: At::Pod, link: link.clone(), address: *address });
     }
-    plan.push(Step::Up { at: At::Pod, link: link.clone() });
     for route in interface.all_routes() {
         plan.push(Step::Route { at: At::Pod, link: link.clone(), route });
     }
     plan
+}
+
+/// The link-local address that belongs to a MAC address (RFC 4291, appendix A).
+fn link_local(mac: [u8; 6]) -> IpNet {
+    let [a, b, c, d, e, f] = mac.map(u16::from);
+    let address =
+        Ipv6Addr::new(0xfe80, 0, 0, 0, (a ^ 2) << 8 | b, c << 8 | 0xff, 0xfe00 | d, e << 8 | f);
+    IpNet::V6(Ipv6Net::new_assert(address, 64))
 }
 
 /// What removes a pod's interface; needs neither the pod nor its namespace.

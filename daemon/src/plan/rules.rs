@@ -114,6 +114,8 @@ const CHAINS: &str = r#"
 	chain postrouting {
 		type nat hook postrouting priority 95; policy accept;
 		oifname "ovn0" ip saddr 127.0.0.0/8 masquerade comment "host port through the loopback address"
+		oifname "ovn0" ip saddr @nodes4 ct status dnat fib saddr type != local masquerade comment "another node through a port of this one: OVN sends what is for that node there"
+		oifname "ovn0" ip6 saddr @nodes6 ct status dnat fib saddr type != local masquerade
 		ip saddr @subnets4 ip daddr @subnets4 ct status dnat masquerade comment "pod to pod through a port or service of the node"
 		ip6 saddr @subnets6 ip6 daddr @subnets6 ct status dnat masquerade
 		ip saddr @subnets4 ct original ip daddr @services4 masquerade comment "service that the node translated"
@@ -169,7 +171,7 @@ impl Table {
         for (name, set) in &self.0 {
             let had = old.0.get(name).map(|set| &set.members);
             let gone = had.into_iter().flatten().filter(|it| !set.members.contains(*it));
-            elements(&mut batch, "delete", name, gone.map(key));
+            elements(&mut batch, "delete", name, gone.map(|element| key(element)));
             let new = set.members.iter().filter(|it| had.is_none_or(|had| !had.contains(*it)));
             elements(&mut batch, "add", name, new);
         }
@@ -224,7 +226,7 @@ pub(crate) fn accepted(ports: &BTreeSet<HostPort>) -> impl Iterator<Item = &Host
 }
 
 /// The key of a map's element, the whole of a set's: IPv6 addresses have colons, but none with spaces around it.
-fn key(element: &String) -> &str {
+fn key(element: &str) -> &str {
     element.split_once(" : ").map_or(element, |(key, _)| key)
 }
 

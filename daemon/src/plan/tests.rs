@@ -86,10 +86,12 @@ fn what_needs_no_address_is_done_first() {
     expect![[r#"
         Veth { host: "0123456789ab_h", alias: "kube-ovn/kube-ovn/0123456789abcdef0123456789abcdef/eth0", peer: "eth0", mtu: 1400 }
         NoLinkLocal { at: Node, link: "0123456789ab_h" }
+        NoLinkLocal { at: Pod, link: "eth0" }
         ChecksumOff { at: Node, link: "0123456789ab_h" }
         ChecksumOff { at: Pod, link: "eth0" }
         Up { at: Node, link: "0123456789ab_h" }
         Up { at: Pod, link: "lo" }
+        Up { at: Pod, link: "eth0" }
     "#]]
     .assert_eq(&lines(&pod::early(&tag("eth0"), 1400, Datapath::Userspace)));
 }
@@ -105,7 +107,6 @@ fn the_rest_follows_the_allocation() {
     expect![[r#"
         Mac { at: Pod, link: "eth0", mac: [10, 0, 0, 0, 0, 7] }
         Address { at: Pod, link: "eth0", address: 10.16.0.7/16 }
-        Up { at: Pod, link: "eth0" }
         Route { at: Pod, link: "eth0", route: Route { to: 0.0.0.0/0, via: Some(10.16.0.1), source: None } }
         Route { at: Pod, link: "eth0", route: Route { to: 192.168.9.0/24, via: Some(10.16.0.254), source: None } }
     "#]]
@@ -126,9 +127,9 @@ fn a_dual_stack_pod_of_a_subnet_with_its_own_mtu() {
         Sysctl { at: Pod, key: "net/ipv6/conf/all/disable_ipv6", value: "0" }
         Sysctl { at: Pod, key: "net/ipv6/conf/default/disable_ipv6", value: "0" }
         Sysctl { at: Pod, key: "net/ipv6/conf/eth0/disable_ipv6", value: "0" }
+        Address { at: Pod, link: "eth0", address: fe80::800:ff:fe00:7/64 }
         Address { at: Pod, link: "eth0", address: 10.16.0.7/16 }
         Address { at: Pod, link: "eth0", address: fd00:10:16::7/64 }
-        Up { at: Pod, link: "eth0" }
         Route { at: Pod, link: "eth0", route: Route { to: 0.0.0.0/0, via: Some(10.16.0.1), source: None } }
         Route { at: Pod, link: "eth0", route: Route { to: ::/0, via: Some(fd00:10:16::1), source: None } }
     "#]]
@@ -162,7 +163,9 @@ fn every_step_of_a_deletion_runs_and_all_errors_come_back() {
 
 #[test]
 fn check_finds_each_difference() {
-    let want = interface().expected();
+    let Interface { mac, mtu, addresses, .. } = interface();
+    let routes = interface().all_routes();
+    let want = check::Expected { mac: Some(mac), mtu: Some(mtu), addresses, routes };
     let mut seen = Seen {
         mac: want.mac,
         mtu: 1400,

@@ -117,7 +117,7 @@ impl Owner {
 
     fn reply(&mut self, token: u64, result: Result<(), Refused>) {
         match self.flight {
-            Flight::Jobs(flying) if flying == token => self.queue.done(result),
+            Flight::Jobs(flying) if flying == token => self.queue.done(&result),
             Flight::Wanted(flying) if flying == token => {
                 if let Err(error) = result {
                     // Compared again with the next change, which a conflict or a new connection brings by itself.
@@ -164,7 +164,7 @@ impl Owner {
         if !ops.is_empty() {
             match self.database.submit(&ops) {
                 Ok(token) => self.flight = Flight::Jobs(token),
-                Err(error) => self.queue.done(Err(error)),
+                Err(error) => self.queue.done(&Err(error)),
             }
             return;
         }

@@ -79,11 +79,11 @@ impl Queue {
     }
 
     /// What became of the transaction.
-    pub(super) fn done(&mut self, result: Result<(), Refused>) {
+    pub(super) fn done(&mut self, result: &Result<(), Refused>) {
         let flying = std::mem::take(&mut self.flying);
         let several = flying.len() > 1;
         for mut job in flying.into_iter().rev() {
-            match &result {
+            match result {
                 Ok(()) => answer(job, Ok(())),
                 Err(Refused::Conflict { .. } | Refused::Rejected { .. }) if several => {
                     job.alone = true;

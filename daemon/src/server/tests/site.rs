@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use crate::args::Args;
 use crate::kernel::reaper::Reaper;
 use crate::metrics::Metrics;
-use crate::node::{Node, rules};
+use crate::node::{Node, rules, tunnel};
 use crate::plan::encap::Tunnel;
 use crate::server;
 use crate::vswitch::Vswitch;
@@ -39,6 +39,11 @@ pub(super) struct Site {
 /// Runs a test on a node of its own; every thread of the daemon is in the node's namespace.
 pub(super) fn on_a_node(test: impl AsyncFnOnce(Site) + Send) {
     let datapath = Datapath::start();
+    // ovn-controller clears all flows when it first reaches br-int, up to a second after it registered the chassis.
+    harness::wait_for("ovn-controller's first flows", Duration::from_secs(20), || {
+        let flows = datapath.appctl("ovs-vswitchd", &["bridge/dump-flows", "br-int"]);
+        if flows.lines().count() > 10 { Ok(()) } else { Err(datapath.logs()) }
+    });
     let net = datapath.net.fd().clone();
     std::thread::scope(|scope| {
         let there = scope.spawn(move || {
@@ -71,6 +76,8 @@ impl Site {
         let config = Args::parse(line).unwrap().args.resolve().unwrap();
         let (vswitch, database) = Vswitch::connect(datapath.vswitch.remote().parse().unwrap());
         tokio::spawn(database);
+        let settings = tunnel::settings(&config, None, "");
+        vswitch.want(|wanted| wanted.settings = settings);
         let tunnel =
             Tunnel { nic: "eth1".into(), address: "172.31.0.11".parse().unwrap(), mtu: 1400 };
         let (tell_tunnel, tunnel) = watch::channel(Some(tunnel));
