@@ -26,5 +26,8 @@ fn start(args: Args) -> anyhow::Result<()> {
     let config = args.resolve()?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(controller::run::run(config))
+    let ended = runtime.block_on(controller::run::run(config));
+    // What still runs has nothing left to do that anybody waits for.
+    runtime.shutdown_background();
+    ended
 }

@@ -96,7 +96,7 @@ impl<O: Clone + PartialEq + Send + 'static> Reporter<O> {
             while flying.len() < IN_FLIGHT {
                 let Some((target, write)) = self.take(Instant::now()) else { break };
                 if stopping && write.urgency > Urgency::Record {
-                    self.lock().sent(&target, None);
+                    self.lock().sent(&target, Instant::now(), None);
                     continue;
                 }
                 flying.push(one(&client, target, write));
@@ -104,11 +104,16 @@ impl<O: Clone + PartialEq + Send + 'static> Reporter<O> {
             if stopping && flying.is_empty() {
                 return Ok(());
             }
-            let wake = {
-                let queue = self.lock();
+            let (wake, doubts) = {
+                let mut queue = self.lock();
+                let doubts = queue.doubts(Instant::now());
                 metrics.waiting.set(i64::try_from(queue.waiting()).unwrap_or(i64::MAX));
-                queue.next_wake()
+                (queue.next_wake(), doubts)
             };
+            for origin in doubts.into_iter().filter_map(|write| write.origin) {
+                // An engine that is gone has no use for it.
+                drop(again.send(origin).await);
+            }
             tokio::select! {
                 Some(landed) = flying.next() => self.landed(landed, &metrics, &again).await,
                 () = self.0.more.notified() => {}
@@ -123,7 +128,7 @@ impl<O: Clone + PartialEq + Send + 'static> Reporter<O> {
         metrics.write(write.verb.name(), target.kind.plural(), told, took);
         let now = Instant::now();
         match told {
-            Told::Done | Told::Gone => self.lock().sent(&target, rest(&target, now)),
+            Told::Done | Told::Gone => self.lock().sent(&target, now, rest(&target)),
             Told::Refused | Told::Failed => self.lock().failed(&target, now, backoff),
         }
         match told {
@@ -150,10 +155,11 @@ async fn until(wake: Option<Instant>) {
     }
 }
 
-fn rest(target: &Target, now: Instant) -> Option<Instant> {
+/// How long a target rests after a write.
+fn rest(target: &Target) -> Option<Duration> {
     match (target.aspect, target.kind) {
-        (Aspect::Status, _) => Some(now + STATUS_REST),
-        (_, Kind::Event) => Some(now + EVENT_REST),
+        (Aspect::Status, _) => Some(STATUS_REST),
+        (_, Kind::Event) => Some(EVENT_REST),
         _ => None,
     }
 }
@@ -227,3 +233,6 @@ fn judge(error: &kube::Error, verb: &Verb) -> Told {
         _ => Told::Failed,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@
 mod central;
 mod follow;
 mod object;
+mod pause;
 mod pod;
 
 use kube::Api;
@@ -24,6 +25,7 @@ use object::{Guarded, Whole};
 use pod::LeanPod;
 
 pub use central::follow as central;
+pub(crate) use pause::Pauses;
 
 /// What one watch saw.
 #[derive(Clone, Debug)]

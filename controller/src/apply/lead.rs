@@ -64,6 +64,7 @@ impl Engine {
                         ?took,
                         "committed"
                     );
+                    self.out.metrics.latency.observe(batch.since.elapsed().as_secs_f64());
                     self.committed(&batch, &owners);
                     Ok(())
                 }

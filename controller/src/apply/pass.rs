@@ -135,7 +135,6 @@ impl Engine {
     /// The database has what the scopes of `batch` want.
     pub(super) fn committed(&mut self, batch: &Batch, owners: &BTreeSet<Owner>) {
         self.shares.committed(owners);
-        self.out.metrics.latency.observe(batch.since.elapsed().as_secs_f64());
         self.report(&batch.scopes);
     }
 

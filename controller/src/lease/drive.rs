@@ -11,6 +11,8 @@ use kube::runtime::{WatchStreamExt, watcher};
 use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout};
 
+use crate::watch::Pauses;
+
 use super::{Election, NAME, Next, Record, Times, View};
 
 /// Whether this replica leads.
@@ -38,7 +40,7 @@ pub async fn hold(
     let leases = Api::<Lease>::namespaced(client, namespace);
     let mut changes = std::pin::pin!(changes(&leases));
     let mut election = Election::new(identity, times);
-    let mut polled = None;
+    let (mut polled, mut listed) = (None, false);
     while !*stop.borrow() {
         match election.next(Instant::now()) {
             Next::Write(record) => write(&leases, &mut election, &record, times).await,
@@ -48,8 +50,8 @@ pub async fn hold(
             }
             Next::Wait(until) => tokio::select! {
                 () = sleep_until(until.into()) => {}
-                lease = changes.next() => match lease {
-                    Some(Ok(lease)) => election.observe(lease.as_ref().map(view), Instant::now()),
+                event = changes.next() => match event {
+                    Some(Ok(event)) => observe(&mut election, event, &mut listed),
                     Some(Err(error)) => poll(&leases, &mut election, &mut polled, times, &error).await,
                     None => bail!("the watch on the lease ended"),
                 },
@@ -76,10 +78,29 @@ fn publish(election: &Election, claim: &watch::Sender<Claim>) {
     }
 }
 
+/// Only watches, so that a role needs no right to list.
 fn changes(
     leases: &Api<Lease>,
-) -> impl Stream<Item = watcher::Result<Option<Lease>>> + Send + use<> {
-    watcher::watch_object(leases.clone(), NAME).default_backoff()
+) -> impl Stream<Item = watcher::Result<watcher::Event<Lease>>> + Send + use<> {
+    let config = watcher::Config::default().fields(&format!("metadata.name={NAME}"));
+    watcher::watcher(leases.clone(), config.streaming_lists()).backoff(Pauses::default())
+}
+
+/// Takes in what the watch says. That there is no lease is known at the end of a list without one.
+fn observe(election: &mut Election, event: watcher::Event<Lease>, listed: &mut bool) {
+    let lease = match event {
+        watcher::Event::Init => {
+            *listed = false;
+            return;
+        }
+        watcher::Event::InitDone if *listed => return,
+        watcher::Event::InitDone | watcher::Event::Delete(_) => None,
+        watcher::Event::InitApply(lease) | watcher::Event::Apply(lease) => {
+            *listed = true;
+            Some(lease)
+        }
+    };
+    election.observe(lease.as_ref().map(view), Instant::now());
 }
 
 /// Reads the lease when the watch on it fails, at most once a retry period: a candidate that may not watch still
@@ -167,5 +188,39 @@ fn object(record: &Record) -> Lease {
             renew_time: Some(MicroTime(now)),
             ..LeaseSpec::default()
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held_by(holder: &str) -> Lease {
+        let spec = LeaseSpec { holder_identity: Some(holder.to_owned()), ..LeaseSpec::default() };
+        Lease { spec: Some(spec), ..Lease::default() }
+    }
+
+    #[test]
+    fn a_list_without_the_lease_says_that_there_is_none() {
+        use watcher::Event::{Apply, Delete, Init, InitApply, InitDone};
+        let second = Duration::from_secs(1);
+        let times =
+            Times { duration: 10 * second, renew_deadline: 7 * second, retry_period: 2 * second };
+        let mut election = Election::new("me".to_owned(), times);
+        let mut listed = false;
+        let free = |election: &Election| matches!(election.next(Instant::now()), Next::Write(_));
+        observe(&mut election, Init, &mut listed);
+        assert!(!free(&election), "nothing is known yet");
+        observe(&mut election, InitDone, &mut listed);
+        assert!(free(&election));
+        for event in [Init, InitApply(held_by("other")), InitDone] {
+            observe(&mut election, event, &mut listed);
+        }
+        assert_eq!(election.holder(), Some("other"));
+        assert!(!free(&election));
+        observe(&mut election, Apply(held_by("")), &mut listed);
+        assert!(free(&election), "it was released");
+        observe(&mut election, Delete(held_by("")), &mut listed);
+        assert!(free(&election));
     }
 }

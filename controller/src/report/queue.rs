@@ -3,10 +3,16 @@
 //! One place per target, so that the queue is as long as there are targets, never as there are events: a newer write
 //! replaces an older one that was not sent. A target has one request in flight. The most urgent goes first, and among
 //! equals the one that waits longest.
+//!
+//! Reports are made anew until the watch shows that they were heard, so what was said just now is not said again; whether
+//! it was indeed heard is asked once, a little later ([`Queue::doubts`]).
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::time::{Duration, Instant};
+
+/// How long the watch may take to show what was written.
+const ECHO: Duration = Duration::from_secs(1);
 
 /// A write that can say how much it hurries.
 pub(super) trait Urgent {
@@ -26,6 +32,28 @@ struct Place<W> {
     not_before: Option<Instant>,
     /// Requests that failed since the last that did not.
     failures: u32,
+    /// What was sent last, while the watch may not have shown it.
+    said: Option<Said<W>>,
+}
+
+#[derive(Debug)]
+struct Said<W> {
+    write: W,
+    /// Until when it is not said again.
+    until: Instant,
+    /// Somebody wanted to.
+    again: bool,
+}
+
+impl<W> Place<W> {
+    fn new(turn: u64) -> Self {
+        Self { next: None, turn, in_flight: None, not_before: None, failures: 0, said: None }
+    }
+
+    fn is_idle(&self) -> bool {
+        let quiet = self.next.is_none() && self.in_flight.is_none();
+        quiet && self.not_before.is_none() && self.said.is_none()
+    }
 }
 
 /// See the module.
@@ -34,39 +62,39 @@ pub(super) struct Queue<T, W: Urgent> {
     places: HashMap<T, Place<W>>,
     ready: BTreeMap<(W::Urgency, u64), T>,
     later: BTreeMap<(Instant, u64), T>,
+    echoes: BTreeMap<(Instant, u64), T>,
     turns: u64,
+    waiting: usize,
 }
 
-impl<T: Clone + Eq + Hash, W: Urgent> Default for Queue<T, W> {
+impl<T, W: Urgent> Default for Queue<T, W> {
     fn default() -> Self {
-        Self { places: HashMap::new(), ready: BTreeMap::new(), later: BTreeMap::new(), turns: 0 }
+        Self {
+            places: HashMap::new(),
+            ready: BTreeMap::new(),
+            later: BTreeMap::new(),
+            echoes: BTreeMap::new(),
+            turns: 0,
+            waiting: 0,
+        }
     }
 }
 
 impl<T: Clone + Eq + Hash, W: Urgent + Clone + PartialEq> Queue<T, W> {
     /// How many targets have a write that was not sent.
     pub(super) fn waiting(&self) -> usize {
-        self.places.values().filter(|place| place.next.is_some()).count()
+        self.waiting
     }
 
-    /// Puts `write` in the place of `target`. Over an unsent one it keeps that one's turn. What is on its way already is
-    /// not said again.
+    /// Puts `write` in the place of `target`. Over an unsent one it keeps that one's turn. What is on its way already, or
+    /// was said a moment ago, is not said again.
     pub(super) fn push(&mut self, target: T, write: W) {
         self.turns += 1;
         let turn = self.turns;
-        let place = self.places.entry(target.clone()).or_insert(Place {
-            next: None,
-            turn,
-            in_flight: None,
-            not_before: None,
-            failures: 0,
-        });
-        if place.in_flight.as_ref() == Some(&write) {
-            place.next = None;
-            return;
-        }
+        let place = self.places.entry(target.clone()).or_insert_with(|| Place::new(turn));
         match place.next.take() {
             Some(old) => {
+                self.waiting -= 1;
                 self.ready.remove(&(old.urgency(), place.turn));
                 if let Some(at) = place.not_before {
                     self.later.remove(&(at, place.turn));
@@ -74,7 +102,13 @@ impl<T: Clone + Eq + Hash, W: Urgent + Clone + PartialEq> Queue<T, W> {
             }
             None => place.turn = turn,
         }
-        place.next = Some(write);
+        let said = place.said.as_mut().filter(|said| said.write == write);
+        if let (Some(said), None) = (said, &place.in_flight) {
+            said.again = true;
+        } else if place.in_flight.as_ref() != Some(&write) {
+            place.next = Some(write);
+            self.waiting += 1;
+        }
         self.line_up(target);
     }
 
@@ -84,29 +118,63 @@ impl<T: Clone + Eq + Hash, W: Urgent + Clone + PartialEq> Queue<T, W> {
         let (_, target) = self.ready.pop_first()?;
         let place = self.places.get_mut(&target).expect("who is in line has a place");
         let write = place.next.take().expect("who is in line has a write");
+        self.waiting -= 1;
         place.in_flight = Some(write.clone());
+        place.said = None;
         Some((target, write))
     }
 
-    /// The write in flight to `target` ended well; the next one may go at `not_before`.
-    pub(super) fn sent(&mut self, target: &T, not_before: Option<Instant>) {
-        self.landed(target, not_before, false);
+    /// The write in flight to `target` ended well; the next one may go after `rest`.
+    pub(super) fn sent(&mut self, target: &T, now: Instant, rest: Option<Duration>) {
+        let until = now + ECHO;
+        self.turns += 1;
+        let turn = self.turns;
+        let Some(place) = self.places.get_mut(target) else { return };
+        place.said = place.in_flight.take().map(|write| Said { write, until, again: false });
+        self.echoes.insert((until, turn), target.clone());
+        place.failures = 0;
+        place.not_before = rest.map(|rest| now + rest);
+        self.line_up(target.clone());
     }
 
     /// The write in flight to `target` failed; the next one rests for what `backoff` says of the number of failures in
     /// a row.
     pub(super) fn failed(&mut self, target: &T, now: Instant, backoff: fn(u32) -> Duration) {
-        let failures = self.places.get(target).map_or(0, |place| place.failures);
-        self.landed(target, Some(now + backoff(failures + 1)), true);
+        let Some(place) = self.places.get_mut(target) else { return };
+        place.in_flight = None;
+        place.failures += 1;
+        place.not_before = Some(now + backoff(place.failures));
+        self.line_up(target.clone());
     }
 
-    /// The time at which [`Queue::take`] may have more to give; `None`: not by itself.
+    /// Writes that were wanted again after they were said, and whose time is over: what they came from is to be looked at
+    /// again.
+    pub(super) fn doubts(&mut self, now: Instant) -> Vec<W> {
+        let mut doubts = Vec::new();
+        while let Some(entry) = self.echoes.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            let target = entry.remove();
+            let Some(place) = self.places.get_mut(&target) else { continue };
+            if let Some(said) = place.said.take_if(|said| said.until <= now) {
+                doubts.extend(said.again.then_some(said.write));
+            }
+            if place.is_idle() {
+                self.places.remove(&target);
+            }
+        }
+        doubts
+    }
+
+    /// The time at which [`Queue::take`] or [`Queue::doubts`] may have more to give; `None`: not by itself.
     pub(super) fn next_wake(&self) -> Option<Instant> {
-        self.later.first_key_value().map(|((at, _), _)| *at)
+        let first = |of: &BTreeMap<(Instant, u64), T>| of.first_key_value().map(|((at, _), _)| *at);
+        [first(&self.later), first(&self.echoes)].into_iter().flatten().min()
     }
 
-    /// Forgets rests that are over; call it now and then.
-    pub(super) fn wake(&mut self, now: Instant) {
+    /// Ends rests that are over.
+    fn wake(&mut self, now: Instant) {
         while let Some(entry) = self.later.first_entry() {
             if entry.key().0 > now {
                 break;
@@ -114,40 +182,24 @@ impl<T: Clone + Eq + Hash, W: Urgent + Clone + PartialEq> Queue<T, W> {
             let target = entry.remove();
             let place = self.places.get_mut(&target).expect("who rests has a place");
             place.not_before = None;
-            match &place.next {
-                Some(write) => {
-                    self.ready.insert((write.urgency(), place.turn), target);
-                }
-                None => {
-                    self.places.remove(&target);
-                }
-            }
+            self.line_up(target);
         }
-    }
-
-    fn landed(&mut self, target: &T, not_before: Option<Instant>, failed: bool) {
-        let Some(place) = self.places.get_mut(target) else { return };
-        place.in_flight = None;
-        place.not_before = not_before;
-        place.failures = if failed { place.failures + 1 } else { 0 };
-        self.line_up(target.clone());
     }
 
     fn line_up(&mut self, target: T) {
         let Some(place) = self.places.get(&target) else { return };
-        if place.in_flight.is_some() {
-            return;
-        }
-        match (place.not_before, &place.next) {
-            (Some(at), _) => {
+        match (&place.in_flight, place.not_before, &place.next) {
+            (Some(_), _, _) => {}
+            (None, Some(at), _) => {
                 self.later.insert((at, place.turn), target);
             }
-            (None, Some(write)) => {
+            (None, None, Some(write)) => {
                 self.ready.insert((write.urgency(), place.turn), target);
             }
-            (None, None) => {
+            (None, None, None) if place.is_idle() => {
                 self.places.remove(&target);
             }
+            (None, None, None) => {}
         }
     }
 }
@@ -205,7 +257,7 @@ mod tests {
         assert_eq!(drain(&mut queue, now), ["first"]);
         queue.push("a", Word(0, "second"));
         assert_eq!(drain(&mut queue, now), [""; 0]);
-        queue.sent(&"a", None);
+        queue.sent(&"a", now, None);
         assert_eq!(drain(&mut queue, now), ["second"]);
     }
 
@@ -216,16 +268,51 @@ mod tests {
         drain(&mut queue, now);
         queue.push("a", Word(0, "other"));
         queue.push("a", Word(0, "same"));
-        queue.sent(&"a", None);
+        queue.sent(&"a", now, None);
         assert_eq!(drain(&mut queue, now), [""; 0]);
     }
 
     #[test]
     fn a_place_is_given_up_when_nothing_is_left_to_say() {
+        let now = Instant::now();
         let mut queue = queue(&[("a", Word(0, "only"))]);
-        drain(&mut queue, Instant::now());
-        queue.sent(&"a", None);
-        assert!(queue.places.is_empty());
+        drain(&mut queue, now);
+        queue.sent(&"a", now, None);
+        assert_eq!(queue.doubts(now + ECHO), []);
+        assert!(queue.places.is_empty() && queue.echoes.is_empty());
+    }
+
+    #[test]
+    fn what_was_said_a_moment_ago_is_doubted_once_instead_of_said_again() {
+        let now = Instant::now();
+        let mut queue = queue(&[("a", Word(0, "same"))]);
+        drain(&mut queue, now);
+        queue.sent(&"a", now, None);
+        queue.push("a", Word(0, "same"));
+        queue.push("a", Word(0, "same"));
+        assert_eq!(drain(&mut queue, now), [""; 0]);
+        assert_eq!(queue.doubts(now), []);
+        assert_eq!(queue.next_wake(), Some(now + ECHO));
+        assert_eq!(queue.doubts(now + ECHO), [Word(0, "same")]);
+        queue.push("a", Word(0, "same"));
+        assert_eq!(drain(&mut queue, now), ["same"], "the watch did not show it");
+    }
+
+    #[test]
+    fn something_else_is_said_at_once() {
+        let now = Instant::now();
+        let mut queue = queue(&[("a", Word(0, "first"))]);
+        drain(&mut queue, now);
+        queue.sent(&"a", now, None);
+        queue.push("a", Word(0, "second"));
+        assert_eq!(drain(&mut queue, now), ["second"]);
+        queue.sent(&"a", now, None);
+        queue.push("a", Word(0, "first"));
+        assert_eq!(
+            drain(&mut queue, now),
+            ["first"],
+            "what was said before the last is news again"
+        );
     }
 
     #[test]
@@ -234,15 +321,12 @@ mod tests {
         let after = now + Duration::from_secs(1);
         let mut queue = queue(&[("a", Word(0, "first"))]);
         drain(&mut queue, now);
-        queue.sent(&"a", Some(after));
+        queue.sent(&"a", now, Some(Duration::from_secs(1)));
         queue.push("a", Word(0, "second"));
         queue.push("a", Word(0, "third"));
-        assert_eq!(drain(&mut queue, now), [""; 0]);
+        assert_eq!((drain(&mut queue, now), queue.waiting()), (vec![], 1));
         assert_eq!(queue.next_wake(), Some(after));
-        assert_eq!(drain(&mut queue, after), ["third"]);
-        queue.sent(&"a", Some(after));
-        queue.wake(after);
-        assert!(queue.places.is_empty() && queue.later.is_empty());
+        assert_eq!((drain(&mut queue, after), queue.waiting()), (vec!["third"], 0));
     }
 
     #[test]
@@ -259,7 +343,7 @@ mod tests {
             now = rested;
         }
         drain(&mut queue, now);
-        queue.sent(&"a", None);
+        queue.sent(&"a", now, None);
         queue.push("a", Word(0, "more"));
         drain(&mut queue, now);
         queue.failed(&"a", now, backoff);

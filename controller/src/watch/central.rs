@@ -11,6 +11,7 @@ use kube::{Api, ResourceExt};
 use ovsdb::client::Endpoint;
 use tokio::sync::watch;
 
+use super::Pauses;
 use crate::args::at_host;
 
 /// What the pods of the databases are labelled with.
@@ -30,7 +31,7 @@ pub async fn follow(
     health.expect(PART);
     let pods = Api::<core::Pod>::namespaced(client, namespace);
     let config = watcher::Config::default().labels(LABEL);
-    let mut events = std::pin::pin!(watcher::watcher(pods, config).default_backoff());
+    let mut events = std::pin::pin!(watcher::watcher(pods, config).backoff(Pauses::default()));
     let mut known = Known::default();
     while let Some(event) = events.next().await {
         match event {

@@ -15,7 +15,7 @@ use crate::metrics::Metrics;
 use crate::model::Event;
 
 use super::object::Readable;
-use super::{Seen, Unreadable};
+use super::{Pauses, Seen, Unreadable};
 
 /// How long after its last error a watch counts as failing. Longer than the longest pause between two attempts, so that
 /// a watch that fails all the time is never called healthy in between.
@@ -91,7 +91,7 @@ where
         loop {
             let config = watcher::Config::default();
             let config = if self.streams { config.streaming_lists() } else { config };
-            let stream = watcher::watcher(api.clone(), config).default_backoff();
+            let stream = watcher::watcher(api.clone(), config).backoff(Pauses::default());
             self.stream(stream, &out).await?;
             self.streams = false;
             tracing::info!(kind = self.kind, "the API server streams no lists, asking for pages");
