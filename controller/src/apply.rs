@@ -19,6 +19,7 @@ mod shares;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod unreadable;
 mod usage;
 mod work;
 
@@ -46,6 +47,7 @@ use crate::watch::{REQUIRED, Seen, listed};
 
 use shares::Shares;
 pub use tables::tables;
+use unreadable::Unread;
 use work::{Batch, Work};
 
 /// Watch events taken in at once.
@@ -86,11 +88,12 @@ pub struct Engine {
     out: Outputs,
     /// Which kinds have been listed.
     listed: BTreeSet<usize>,
-    /// Objects nobody can read; what they were programmed as stays.
-    unreadable: BTreeSet<Scope>,
+    unread: Unread,
     leads: bool,
     reign: Reign,
     flight: Option<Flight>,
+    /// No attempt to begin a reign before.
+    raise_at: Instant,
     /// Whether everything was compared since we lead, or since the connection was lost.
     checked: bool,
     /// Keys of the whole database's options and their values.
@@ -143,10 +146,11 @@ impl Engine {
             shares: Shares::default(),
             out,
             listed: BTreeSet::new(),
-            unreadable: BTreeSet::new(),
+            unread: Unread::default(),
             leads: false,
             reign: Reign::None,
             flight: None,
+            raise_at: Instant::now(),
             checked: false,
             drift,
             next_check: Instant::now() + drift,
@@ -170,7 +174,7 @@ impl Engine {
                 return Ok(());
             }
             self.show();
-            let wake = self.next_wake();
+            let wake = self.next_wake(Instant::now());
             tokio::select! {
                 event = self.database.event() => self.heard(event)?,
                 count = inputs.seen.recv_many(&mut seen, SEEN) => {
@@ -208,10 +212,12 @@ impl Engine {
         let due = self.model.expire(seconds());
         self.mark(due);
         while self.flight.is_none() {
-            let Reign::Epoch(_) = self.reign else {
-                self.raise_epoch()?;
+            if self.reign == Reign::None {
+                if now >= self.raise_at {
+                    self.raise_epoch()?;
+                }
                 break;
-            };
+            }
             if !self.checked || (now >= self.next_check && self.work.waiting() == 0) {
                 self.check(now);
                 continue;
@@ -222,14 +228,17 @@ impl Engine {
         Ok(())
     }
 
-    /// When there is something to do though nothing happens.
-    fn next_wake(&self) -> Instant {
-        let deadline = self.model.next_deadline().map(|at| {
-            Instant::now() + Duration::from_secs(u64::try_from(at - seconds()).unwrap_or(0))
-        });
+    /// When there is something to do though nothing happens. What is due already waits for something else, which will
+    /// wake us.
+    fn next_wake(&self, now: Instant) -> Instant {
+        let deadline = self
+            .model
+            .next_deadline()
+            .map(|at| now + Duration::from_secs(u64::try_from(at - seconds()).unwrap_or(0)));
         let usage = self.usage.values().min().copied();
-        let times = [deadline, usage, self.work.next_wake()];
-        times.into_iter().flatten().fold(self.next_check, Instant::min)
+        let times =
+            [deadline, usage, Some(self.raise_at), Some(self.next_check), self.work.next_wake()];
+        times.into_iter().flatten().filter(|at| *at > now).fold(now + self.drift, Instant::min)
     }
 
     /// Takes in what the watches saw.
@@ -239,17 +248,17 @@ impl Engine {
             match seen {
                 Seen::Event(event) => {
                     self.listed.extend(listed(&event));
+                    self.unread.heard(&event);
                     dirty.append(&mut self.model.apply(event));
                 }
                 Seen::Unreadable(object) => {
-                    self.unreadable.extend(object.scope());
-                    let write = self.out.words.unreadable(&object, jiff::Timestamp::now());
-                    self.out.reporter.tell(write);
+                    if self.checked {
+                        self.tell_unreadable(&object);
+                    }
+                    self.unread.insert(object);
                 }
             }
         }
-        // What changes becomes readable again, or is gone.
-        self.unreadable.retain(|scope| !dirty.contains(scope));
         self.mark(dirty);
     }
 
@@ -286,6 +295,9 @@ impl Engine {
 
     /// Rows that somebody else changed make their scopes dirty, and so do rows that scopes wait for.
     fn changed(&mut self, changes: &[Change]) {
+        if !self.checked {
+            return;
+        }
         let now = Instant::now();
         let mut dirty = Dirty::new();
         for change in changes {
@@ -295,7 +307,8 @@ impl Engine {
             }
         }
         if !dirty.is_empty() {
-            tracing::debug!(scopes = dirty.len(), "rows of ours were changed by others");
+            self.out.metrics.foreign.inc_by(dirty.len() as u64);
+            tracing::warn!(scopes = dirty.len(), "rows of ours were changed by others");
         }
         self.mark(dirty);
     }

@@ -104,6 +104,8 @@ pub struct Metrics {
     pub comparisons: Counter,
     /// Operations a whole comparison asked for.
     pub drift: Counter,
+    /// Scopes whose rows others changed.
+    pub foreign: Counter,
     /// Writes that wait for the API server.
     pub waiting: Gauge,
     /// Whether this replica leads.
@@ -139,6 +141,7 @@ impl Default for Metrics {
             operations: Counter::default(),
             comparisons: Counter::default(),
             drift: Counter::default(),
+            foreign: Counter::default(),
             waiting: Gauge::default(),
             leads: Gauge::default(),
             latency: seconds(),

@@ -18,7 +18,6 @@ use crate::index::{
 };
 use crate::metrics::Metrics;
 use crate::model::Event;
-use crate::scope::Scope;
 
 use follow::Follow;
 use object::{Guarded, Whole};
@@ -51,17 +50,6 @@ pub struct Unreadable {
     pub uid: String,
     /// Where reading ended and why.
     pub why: String,
-}
-
-impl Unreadable {
-    /// The scope that is left as it is, because nobody knows what it should be.
-    pub fn scope(&self) -> Option<Scope> {
-        match self.kind {
-            "subnets" => Some(Scope::Subnet(self.name.as_str().into())),
-            "vpcs" => Some(Scope::Vpc(self.name.as_str().into())),
-            _ => None,
-        }
-    }
 }
 
 /// The kinds that must have been listed before anything is computed.

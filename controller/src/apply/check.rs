@@ -28,6 +28,10 @@ impl Engine {
         let first = !std::mem::replace(&mut self.checked, true);
         self.next_check = now + self.drift;
         self.out.metrics.comparisons.inc();
+        if first {
+            let unread: Vec<_> = self.unread.iter().cloned().collect();
+            unread.iter().for_each(|object| self.tell_unreadable(object));
+        }
         self.work.clear();
         let mut batch = Batch::new(self.everything(), now);
         let want = self.compile(&mut batch, now);

@@ -1,7 +1,7 @@
 //! The beginning and the end of a reign.
 
 use std::collections::HashSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use ovn::epoch;
@@ -11,6 +11,9 @@ use ovsdb::op::{Op, check};
 use crate::metrics::Commit;
 
 use super::{Cargo, Engine, Flight, Reign};
+
+/// How long a new leader waits when the database takes nothing, as in an election of its own.
+const RAISE_AGAIN: Duration = Duration::from_millis(200);
 
 impl Engine {
     /// Sends the transaction that makes the epoch ours.
@@ -92,7 +95,11 @@ impl Engine {
             }
             // Somebody wrote NB_Global meanwhile: the replica has the news.
             Err(Error::Conflict { .. } | Error::Connection(_)) => Ok(()),
-            Err(error) if error.retry() => Ok(()),
+            Err(error) if error.retry() => {
+                tracing::warn!(%error, "the northbound database takes nothing now");
+                self.raise_at = Instant::now() + RAISE_AGAIN;
+                Ok(())
+            }
             Err(error) => Err(error).context("begin an epoch in the northbound database"),
         }
     }

@@ -18,6 +18,7 @@ use crate::desired::report::{About, Kind, Report};
 use crate::index::Key;
 use crate::model::Compiled;
 use crate::scope::Scope;
+use crate::watch::Unreadable;
 
 use super::work::{Batch, rows_named};
 use super::{Cargo, Engine, Reign, USAGE_REST, seconds};
@@ -51,7 +52,7 @@ impl Engine {
         }
         // Nothing of these is written, but the reason may be worth telling.
         self.report(&held);
-        states.retain(|scope, _| !self.unreadable.contains(scope));
+        states.retain(|scope, _| !self.unread.holds(scope));
         batch.scopes = states.keys().cloned().collect();
         states.into_iter().map(|(scope, state)| (scope.owner(), state)).collect()
     }
@@ -145,6 +146,12 @@ impl Engine {
             let reports = self.model.reports(scope, now);
             self.tell(Some(scope), reports);
         }
+    }
+
+    /// Tells people of an object nobody can read.
+    pub(super) fn tell_unreadable(&mut self, object: &Unreadable) {
+        let line = self.out.words.unreadable(object, jiff::Timestamp::now());
+        self.out.reporter.tell(line);
     }
 
     /// Puts reports in line. One that fails makes `origin` dirty again.

@@ -4,6 +4,7 @@
 mod rig;
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use harness::wait_for;
 use rig::{Rig, SOON, kubernetes, pod};
@@ -46,6 +47,13 @@ async fn a_follower_writes_nothing_and_takes_over_warm() {
     rig.lead();
     rig.port("web.default");
     rig.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_sleeps_though_a_comparison_would_be_due() {
+    let (engine, _) = rig::engine("unix:/nowhere/nb.sock");
+    let later = Instant::now() + 10 * SOON;
+    assert!(engine.next_wake(later) > later, "what it cannot do must not keep it awake");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -77,21 +77,9 @@ impl Rig {
 
     async fn on(db: Arc<Mutex<Db>>) -> Self {
         let remote = lock(&db).remote();
-        let mut database = Database::connect(Config {
-            endpoints: vec![remote.parse().unwrap()],
-            database: "OVN_Northbound",
-            spec: tables().spec(),
-            leader_only: true,
-            probe: Duration::from_secs(5),
-        });
-        tokio::time::timeout(SOON, database.ready()).await.expect("the server is there");
-        let (reporter, metrics) = (Reporter::default(), Metrics::default());
-        let out = Outputs {
-            reporter: reporter.clone(),
-            words: Words::new("test".into()),
-            health: run::Health::default(),
-            metrics: metrics.clone(),
-        };
+        let (mut engine, reporter) = engine(&remote);
+        let metrics = engine.out.metrics.clone();
+        tokio::time::timeout(SOON, engine.database.ready()).await.expect("the server is there");
         let (seen, seen_out) = mpsc::channel(4096);
         let (again, again_out) = mpsc::channel(16);
         let (claim, claim_out) = watch::channel(Claim::Following);
@@ -104,7 +92,6 @@ impl Rig {
             endpoints: endpoints_out,
             stop: stop_out,
         };
-        let engine = Engine::new(Default::default(), database, SOON, out);
         let engine = tokio::spawn(engine.run(inputs));
         let _open = (again, endpoints);
         let mut rig =
@@ -255,6 +242,25 @@ impl Rig {
             self.engine.is_finished()
         )
     }
+}
+
+/// An engine on the database at `remote`.
+pub(super) fn engine(remote: &str) -> (Engine, Reporter<Scope>) {
+    let database = Database::connect(Config {
+        endpoints: vec![remote.parse().expect("an endpoint")],
+        database: "OVN_Northbound",
+        spec: tables().spec(),
+        leader_only: true,
+        probe: Duration::from_secs(5),
+    });
+    let reporter = Reporter::default();
+    let out = Outputs {
+        reporter: reporter.clone(),
+        words: Words::new("test".into()),
+        health: run::Health::default(),
+        metrics: Metrics::default(),
+    };
+    (Engine::new(Default::default(), database, SOON, out), reporter)
 }
 
 fn lock(db: &Arc<Mutex<Db>>) -> MutexGuard<'_, Db> {
