@@ -13,11 +13,6 @@ use crate::plan::encap::{Nic, Tunnel, choose};
 use crate::vswitch::Vswitch;
 use crate::watch::{Cluster, View};
 
-/// Milliseconds of silence before ovn-controller asks whether the southbound database is there, and seconds before it
-/// asks vswitchd; Kube-OVN's values.
-const REMOTE_PROBE: &str = "10000";
-const OPENFLOW_PROBE: &str = "180";
-
 /// Keeps the tunnel's end and the settings right until the process ends.
 ///
 /// # Errors
@@ -45,10 +40,7 @@ pub(crate) async fn run(
             Err(error) => tracing::warn!(%error, "NICs cannot be listed"),
         }
         let settings = settings(config, tell.borrow().as_ref(), &wishes.remote);
-        vswitch.want(|wanted| {
-            wanted.settings = settings;
-            wanted.system_id.clone_from(&wishes.system_id);
-        });
+        vswitch.want(|wanted| wanted.settings = settings);
         tokio::select! {
             Ok(()) = cluster.changed() => {}
             Ok(()) = facts.changed() => {}
@@ -63,7 +55,6 @@ struct Wishes {
     nics: Vec<String>,
     own: IpAddr,
     remote: String,
-    system_id: Option<String>,
 }
 
 fn wishes(config: &Config, cluster: &Cluster) -> Wishes {
@@ -81,10 +72,7 @@ fn wishes(config: &Config, cluster: &Cluster) -> Wishes {
         Some(hosts) => southbound(hosts.iter().copied()),
         None => southbound(cluster.databases.iter().copied()),
     };
-    // Stable as long as the Node object is; a database that has a name already keeps it.
-    let system_id = own
-        .map(|own| uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, own.uid.as_bytes()).to_string());
-    Wishes { nics, own: config.node_ips[0], remote, system_id }
+    Wishes { nics, own: config.node_ips[0], remote }
 }
 
 fn candidate(nic: kernel::node::Nic, bridges: &BTreeMap<String, String>) -> Nic {
@@ -128,21 +116,18 @@ fn matters(event: &Event, names: &[String], tell: &watch::Sender<Option<Tunnel>>
     }
 }
 
-/// The keys of `Open_vSwitch.external_ids` that ovn-controller(8) reads and we set.
+/// The keys of `Open_vSwitch.external_ids` that ovn-controller(8) reads and we set; `supervise` sets those that need no
+/// API server.
 pub(crate) fn settings(
     config: &Config,
     tunnel: Option<&Tunnel>,
     remote: &str,
 ) -> BTreeMap<&'static str, String> {
     let mut settings = BTreeMap::from([
-        ("hostname", config.node.clone()),
         ("ovn-encap-type", "geneve".to_owned()),
         ("ovn-encap-csum", config.encap_checksum.to_string()),
-        ("ovn-match-northd-version", "true".to_owned()),
         // Else the first port of a subnet on a node counts as installed before the subnet's flows have come.
         ("ovn-monitor-all", "true".to_owned()),
-        ("ovn-remote-probe-interval", REMOTE_PROBE.to_owned()),
-        ("ovn-openflow-probe-interval", OPENFLOW_PROBE.to_owned()),
     ]);
     settings.extend(tunnel.map(|tunnel| ("ovn-encap-ip", tunnel.address.to_string())));
     if !remote.is_empty() {

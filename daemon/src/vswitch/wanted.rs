@@ -10,7 +10,7 @@ use ovsdb::replica::Replica;
 use super::port::{insert, key, remove};
 use super::{INTEGRATION, rows};
 
-/// The key of the chassis' name.
+/// The key of the chassis' name, which `supervise` gives it.
 pub(super) const SYSTEM_ID: &str = "system-id";
 
 /// Kept true whoever changes it.
@@ -18,8 +18,6 @@ pub(super) const SYSTEM_ID: &str = "system-id";
 pub(crate) struct Wanted {
     /// Keys of `Open_vSwitch.external_ids`; other keys are not ours.
     pub(crate) settings: BTreeMap<&'static str, String>,
-    /// The chassis' name, for a database that has none yet.
-    pub(crate) system_id: Option<String>,
     /// The node's own port; `None` leaves it as it is.
     pub(crate) node_port: Option<NodePort>,
 }
@@ -46,12 +44,9 @@ impl Wanted {
 
     fn root(&self, replica: &Replica) -> Vec<Op> {
         let Some((uuid, now)) = rows::root(replica) else { return Vec::new() };
-        let named = now.get(SYSTEM_ID).is_some_and(|id| !id.is_empty());
-        let system_id =
-            self.system_id.as_deref().filter(|_| !named).map(|id| (SYSTEM_ID, Some(id)));
         let settings = self.settings.iter().map(|(key, value)| (*key, Some(value.as_str())));
         let column = open_vswitch::column::EXTERNAL_IDS;
-        ovn::keys::set_keys(open_vswitch::TABLE, uuid, column, now, settings.chain(system_id))
+        ovn::keys::set_keys(open_vswitch::TABLE, uuid, column, now, settings)
     }
 }
 

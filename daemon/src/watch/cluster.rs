@@ -27,7 +27,6 @@ pub(crate) struct Cluster {
 /// This node's own object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OwnNode {
-    pub(crate) uid: String,
     /// Internal addresses in the order of the object.
     pub(crate) addresses: Vec<IpAddr>,
     /// The port on the join switch, when the controller has allocated it.
@@ -155,7 +154,6 @@ impl Cluster {
             let annotations = node.metadata.annotations.unwrap_or_default();
             let text = |key: &str| annotations.get(key).filter(|text| !text.is_empty()).cloned();
             let new = Some(OwnNode {
-                uid: node.metadata.uid.unwrap_or_default(),
                 addresses: addresses.clone(),
                 join: Allocation::parse(&annotations, &Provider::Default),
                 tunnel_interface: text(node::TUNNEL_INTERFACE),
