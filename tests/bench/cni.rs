@@ -53,13 +53,15 @@ fn kubelet(node: &str) -> anyhow::Result<Pid> {
 /// Starts the inner half in the node's namespaces.
 fn enter(node: &str) -> anyhow::Result<Child> {
     let file = format!("target/lab/nodes/{node}/pid");
-    let init = fs::read_to_string(&file).with_context(|| format!("read {file}"))?;
-    let place = Path::new("/proc").join(init.trim()).join("root").join(PLACE);
-    fs::create_dir_all(&place)?;
+    let text = fs::read_to_string(&file).with_context(|| format!("read {file}"))?;
+    let init: serde_json::Value = serde_json::from_str(&text).with_context(|| file.clone())?;
+    let pid = init["pid"].as_i64().with_context(|| format!("{file} names no pid"))?;
+    let place = Path::new("/proc").join(pid.to_string()).join("root").join(PLACE);
+    fs::create_dir_all(&place).context("a folder in the node")?;
     fs::copy(std::env::current_exe()?, place.join("bench")).context("put the inner half there")?;
     fs::copy("target/lab/kubeconfig", place.join("kubeconfig")).context("and its kubeconfig")?;
-    let words = ["lab", "exec", node, "--", "/run/bench/bench", "node", "--node", node];
-    Command::new("cargo")
+    let words = ["exec", node, "--", "/run/bench/bench", "node", "--node", node];
+    Command::new("target/lab/lab")
         .args(words)
         .args(["--kubeconfig", "/run/bench/kubeconfig"])
         .stdin(Stdio::piped())
@@ -147,7 +149,7 @@ fn engine() -> anyhow::Result<[u64; 2]> {
 
 /// A word of the lab; what it printed.
 fn lab(words: &[&str]) -> anyhow::Result<String> {
-    let done = Command::new("cargo").arg("lab").args(words).stderr(Stdio::inherit()).output()?;
+    let done = Command::new("target/lab/lab").args(words).stderr(Stdio::inherit()).output()?;
     ensure!(done.status.success(), "cargo lab {}: {}", words.join(" "), done.status);
     Ok(String::from_utf8(done.stdout)?)
 }

@@ -141,11 +141,24 @@ fn declared(path: &str, items: &[syn::Item], known: &BTreeSet<&str>) -> Vec<Stri
                     .map(|place| [format!("{place}/{name}.rs"), format!("{place}/{name}/mod.rs")])
                     .concat()
             },
-            |at| vec![format!("{folder}/{at}")],
+            |at| vec![without_dots(&format!("{folder}/{at}"))],
         );
         found.extend(candidates.into_iter().filter(|path| known.contains(path.as_str())));
     }
     found
+}
+
+/// The same path without `..`.
+fn without_dots(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        if part == ".." {
+            parts.pop();
+        } else {
+            parts.push(part);
+        }
+    }
+    parts.join("/")
 }
 
 /// The value of `#[path = "…"]`.
