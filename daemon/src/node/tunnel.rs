@@ -83,7 +83,7 @@ fn candidate(nic: kernel::node::Nic, bridges: &BTreeMap<String, String>) -> Nic 
 }
 
 /// Whether `pattern`, a regular expression, describes the whole of `name`.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
     regex_lite::Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|pattern| pattern.is_match(name))
 }
 
