@@ -156,23 +156,33 @@ impl Model {
         dirty
     }
 
-    /// Brings the pools after the subnets whose plan or validity changed. The pool of a subnet
-    /// that is there but not valid stays as it was.
+    /// Brings the pools after the subnets whose plan or validity changed. A subnet that is not
+    /// valid has no pool; what its ports hold is remembered until it has one again.
     fn follow(&mut self, moved: &BTreeSet<Arc<str>>, dirty: &mut Dirty) {
+        dirty.extend(self.ports_on(moved));
         for name in moved {
-            if let Some(plan) = self.index.plan(name) {
-                let networks = desired::networks(name, plan);
-                self.conflicts.extend(self.ipam.set_subnet(name, networks));
-            } else if self.index.subnet(name).is_none() {
-                self.ipam.remove_subnet(name);
+            match self.index.plan(name) {
+                Some(plan) => {
+                    let networks = desired::networks(name, plan);
+                    self.conflicts.extend(self.ipam.set_subnet(name, networks));
+                }
+                None => self.ipam.remove_subnet(name),
             }
         }
-        let ipam = &self.ipam;
-        let of_moved = |pod: &&Pod| {
-            ipam.lease(&pod.key.port()).is_some_and(|lease| moved.contains(&lease.subnet))
-        };
-        dirty.extend(self.index.pods().filter(of_moved).map(|pod| Scope::Port(pod.key.clone())));
+        dirty.extend(self.ports_on(moved));
+        if moved.contains(&self.config.node_switch) {
+            dirty.extend(self.index.pods().map(|pod| Scope::Port(pod.key.clone())));
+        }
         dirty.extend(self.stuck());
+    }
+
+    /// Pods that hold addresses of one of the subnets.
+    fn ports_on(&self, subnets: &BTreeSet<Arc<str>>) -> Vec<Scope> {
+        let on = |pod: &&Pod| {
+            let lease = self.ipam.lease(&pod.key.port());
+            lease.is_some_and(|lease| subnets.contains(&lease.subnet))
+        };
+        self.index.pods().filter(on).map(|pod| Scope::Port(pod.key.clone())).collect()
     }
 
     /// What may be more lucky now that a subnet or a binding changed.

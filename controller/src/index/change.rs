@@ -168,7 +168,7 @@ impl Index {
         all
     }
 
-    fn gateways_of_node(&self, node: &Arc<str>) -> Vec<Scope> {
+    pub(super) fn gateways_of_node(&self, node: &Arc<str>) -> Vec<Scope> {
         let gateway =
             |(key, _): (&Key, _)| Scope::Gateway { subnet: key.name.clone(), node: node.clone() };
         self.subnets.iter().map(gateway).collect()

@@ -36,7 +36,10 @@ impl Index {
             dirty.extend(bound.map(|(namespace, _)| Scope::Namespace(namespace.clone())));
         }
         if self.moved.contains(&self.names.join) {
-            dirty.extend(self.nodes.iter().map(|(key, _)| Scope::Node(key.name.clone())));
+            for (node, _) in self.nodes.iter() {
+                dirty.insert(Scope::Node(node.name.clone()));
+                dirty.extend(self.gateways_of_node(&node.name));
+            }
             dirty.insert(Scope::Vpc(self.names.vpc.clone()));
         }
     }

@@ -247,9 +247,12 @@ impl Model {
         Ok(if is_default { self.while_valid(&self.config.node_switch) } else { Settled::Ready })
     }
 
-    /// Rows that depend on a subnet stay as they are while it is there but not valid.
+    /// Rows that depend on a subnet stay as they are while it is there but not valid; so do those
+    /// of the way out while the join subnet is.
     fn while_valid(&self, subnet: &str) -> Settled {
-        if self.index.invalid(subnet).is_some() { Settled::Held } else { Settled::Ready }
+        let join = &self.config.node_switch;
+        let is_out = self.index.is_distributed(subnet) && self.index.invalid(join).is_some();
+        if is_out || self.index.invalid(subnet).is_some() { Settled::Held } else { Settled::Ready }
     }
 
     fn take_back(

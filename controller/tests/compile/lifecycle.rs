@@ -303,3 +303,19 @@ fn a_pod_bound_to_an_unknown_node_has_no_way_out_until_the_node_is_there() {
     cluster.settle();
     assert_eq!(routed(&cluster), "true");
 }
+
+#[test]
+fn a_pod_refused_by_a_bad_subnet_follows_its_namespace_to_a_good_one() {
+    let mut cluster = Cluster::with_nodes(1);
+    let selector = json!({"matchLabels": {"team": "red"}});
+    cluster.subnet("bad", json!({"cidrBlock": "10.51.0.0/99", "namespaceSelectors": [selector]}));
+    cluster.edit(Watched::Namespace, "default", |ns| {
+        ns["metadata"]["labels"] = json!({"team": "red"})
+    });
+    cluster.pod("a", "n1");
+    cluster.settle();
+    assert_eq!(ip(&cluster, "a"), None);
+    cluster.edit(Watched::Namespace, "default", |ns| ns["metadata"]["labels"] = json!({}));
+    cluster.settle();
+    assert_eq!(ip(&cluster, "a").unwrap(), "10.16.0.2");
+}

@@ -5,6 +5,7 @@
 
 mod cluster;
 mod northbound;
+mod objects;
 mod rows;
 
 mod cost;

@@ -125,6 +125,24 @@ fn a_bad_edit_leaves_what_works_alone() {
 }
 
 #[test]
+fn a_bad_join_subnet_takes_nobodys_way_out() {
+    let mut cluster = Cluster::with_nodes(2);
+    cluster.pod("a", "n1");
+    cluster.settle();
+    let rows = crate::rows::text(&cluster.rows);
+    cluster.edit(Watched::Subnet, "join", |join| join["spec"]["gateway"] = json!("10.9.0.1"));
+    cluster.settle();
+    cluster.restart();
+    cluster.settle();
+    assert_eq!(crate::rows::text(&cluster.rows), rows);
+    let routed = &cluster.get(Watched::Pod, "a").unwrap()["metadata"]["annotations"];
+    assert_eq!(routed["ovn.kubernetes.io/routed"], "true");
+    cluster.edit(Watched::Subnet, "join", |join| join["spec"]["gateway"] = json!("100.64.0.1"));
+    cluster.settle();
+    assert_eq!(crate::rows::text(&cluster.rows), rows);
+}
+
+#[test]
 fn when_the_elder_goes_the_younger_subnet_becomes_valid() {
     let mut cluster = Cluster::with_nodes(1);
     cluster.subnet("elder", json!({"cidrBlock": "10.60.0.0/24"}));
