@@ -231,6 +231,21 @@ fn a_plain_pod_causes_no_recompute() {
     assert_eq!(bound.drift(), [], "the database should hold what is wanted, and no more");
 }
 
+/// Why the switch's link is in the groups from the start: without it the first pod brings a switch
+/// into them, and all logical flows are computed anew.
+#[test]
+fn a_first_pod_in_groups_without_its_switch_causes_a_recompute() {
+    let mut bound = Bound::new(Cluster::with_nodes(1));
+    for group in ["node.n1", "ovn.default.n1"] {
+        bound.ovn.nbctl(&["clear", "port_group", group, "ports"]);
+    }
+    bound.ovn.sync();
+    let before = bound.ovn.recomputes("lflow");
+    bound.cluster.pod("first", "n1");
+    bound.commit();
+    assert!(bound.ovn.recomputes("lflow") > before, "if this costs nothing, the links can go");
+}
+
 #[test]
 fn everything_that_comes_can_go_without_a_trace() {
     let mut bound = Bound::new(Cluster::with_nodes(1));
