@@ -8,6 +8,7 @@ mod kernel;
 mod metrics;
 mod node;
 mod plan;
+mod report;
 mod run;
 mod server;
 mod vswitch;

@@ -23,6 +23,7 @@ use crate::kernel::reaper::Reaper;
 use crate::metrics::Metrics;
 use crate::plan::encap::Tunnel;
 use crate::plan::rules::HostPort;
+use crate::report::Reports;
 use crate::server::Turns;
 use crate::vswitch::Vswitch;
 use crate::watch::{Pods, View};
@@ -40,6 +41,7 @@ pub(crate) struct Node {
     pub(crate) reaper: Reaper,
     pub(crate) turns: Turns,
     pub(crate) metrics: Metrics,
+    pub(crate) reports: Reports,
     /// The tunnel's end, once found.
     pub(crate) tunnel: watch::Receiver<Option<Tunnel>>,
     /// The host ports that are in the kernel's table.

@@ -22,6 +22,7 @@ use super::{delete, status};
 use crate::kernel;
 use crate::node::Node;
 use crate::plan::pod::{self, Datapath, Interface};
+use crate::report::Failure;
 use crate::vswitch::{Port, State, host_ports_text, key};
 
 /// Gives a pod its interface.
@@ -45,6 +46,8 @@ pub(super) async fn add(
         Err(error) => {
             tracing::warn!(pod = %wanted.port, link = %wanted.link(), %error, "not connected");
             delete::take_back(node, &wanted.tag).await;
+            let (pod, uid) = (wanted.pod.clone(), wanted.uid.clone());
+            node.reports.tell(Failure { pod, uid, why: error.to_string() });
         }
     }
     result

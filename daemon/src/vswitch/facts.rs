@@ -158,9 +158,11 @@ pub(crate) fn host_ports_text<'a>(
     ports.into_iter().map(entry).collect::<Vec<_>>().join(";")
 }
 
-/// The links of all ports that say which pod they belong to.
+/// The links of all ports that say which pod they belong to. Ports without a link of the kernel (vhost-user) are not
+/// ours.
 pub(super) fn pod_links(replica: &Replica) -> Vec<String> {
     let rows = replica.rows(interface::TABLE).map(|(_, row)| InterfaceRow::from(row));
-    let pods = rows.filter(|row| row.external_ids().get(key::POD_NAME).is_some());
+    let pods = rows
+        .filter(|row| row.r#type().is_empty() && row.external_ids().get(key::POD_NAME).is_some());
     pods.map(|row| row.name().to_owned()).collect()
 }

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::follow::Change;
 use super::*;
 
-fn node(name: &str, address: &str, annotations: Value) -> slim::Node {
+fn node(name: &str, address: &str, annotations: &Value) -> slim::Node {
     let object = json!({
         "metadata": { "name": name, "uid": "u", "annotations": annotations, "managedFields": [{ "manager": "x" }] },
         "status": { "addresses": [{ "type": "Hostname", "address": name }, { "type": "InternalIP", "address": address }] },
@@ -11,14 +11,14 @@ fn node(name: &str, address: &str, annotations: Value) -> slim::Node {
     serde_json::from_value(object).unwrap()
 }
 
-fn subnet(name: &str, spec: Value, validated: &str) -> slim::Subnet {
+fn subnet(name: &str, spec: &Value, validated: &str) -> slim::Subnet {
     let status =
         json!({ "conditions": [{ "type": "Validated", "status": validated, "reason": "x" }] });
     serde_json::from_value(json!({ "metadata": { "name": name }, "spec": spec, "status": status }))
         .unwrap()
 }
 
-fn pod(name: &str, uid: &str, annotations: Value) -> slim::Pod {
+fn pod(name: &str, uid: &str, annotations: &Value) -> slim::Pod {
     let metadata =
         json!({ "name": name, "namespace": "default", "uid": uid, "annotations": annotations });
     serde_json::from_value(json!({ "metadata": metadata })).unwrap()
@@ -39,7 +39,7 @@ fn only_annotations_of_networks_are_kept() {
         "kubernetes.io/config.mirror": "hash",
         "example.com/x": "y",
     });
-    pods.take(Change::Apply(pod("a", "u1", annotations)));
+    pods.take(Change::Apply(pod("a", "u1", &annotations)));
     let seen = pods.get(&key("a")).unwrap();
     let kept: Vec<&str> = seen.annotations.keys().map(String::as_str).collect();
     assert_eq!(
@@ -64,9 +64,9 @@ async fn who_waits_for_a_pod_is_woken_by_that_pod_alone() {
         pod.map(|pod| pod.uid.clone())
     });
     let changing = async {
-        pods.take(Change::Apply(pod("b", "ub", json!({}))));
+        pods.take(Change::Apply(pod("b", "ub", &json!({}))));
         tokio::task::yield_now().await;
-        pods.take(Change::Reset(vec![pod("a", "ua", json!({})), pod("b", "ub", json!({}))]));
+        pods.take(Change::Reset(vec![pod("a", "ua", &json!({})), pod("b", "ub", &json!({}))]));
     };
     assert_eq!(tokio::join!(waiting, changing).0, "ua");
     assert_eq!(asked, 2);
@@ -82,17 +82,17 @@ fn subnets_that_were_not_found_good_are_no_subnets() {
         Change::Reset(vec![
             subnet(
                 "good",
-                json!({ "cidrBlock": "10.16.0.0/16", "natOutgoing": true, "mtu": 1300 }),
+                &json!({ "cidrBlock": "10.16.0.0/16", "natOutgoing": true, "mtu": 1300 }),
                 "True",
             ),
-            subnet("bad", json!({ "cidrBlock": "0.0.0.0/0" }), "False"),
-            subnet("unreadable", json!({ "cidrBlock": "10.16/16" }), "True"),
+            subnet("bad", &json!({ "cidrBlock": "0.0.0.0/0" }), "False"),
+            subnet("unreadable", &json!({ "cidrBlock": "10.16/16" }), "True"),
             subnet(
                 "elsewhere",
-                json!({ "cidrBlock": "10.17.0.0/16", "vpc": "other", "natOutgoing": true }),
+                &json!({ "cidrBlock": "10.17.0.0/16", "vpc": "other", "natOutgoing": true }),
                 "True",
             ),
-            subnet("wire", json!({ "cidrBlock": "10.18.0.0/16", "vlan": "v" }), "True"),
+            subnet("wire", &json!({ "cidrBlock": "10.18.0.0/16", "vlan": "v" }), "True"),
         ]),
     );
     view.read(|cluster| {
@@ -108,7 +108,7 @@ fn subnets_that_were_not_found_good_are_no_subnets() {
     });
     view.subnets(
         "ovn-cluster",
-        Change::Apply(subnet("good", json!({ "cidrBlock": "10.16.0.0/16" }), "False")),
+        Change::Apply(subnet("good", &json!({ "cidrBlock": "10.16.0.0/16" }), "False")),
     );
     view.read(|cluster| assert!(!cluster.subnets.as_ref().unwrap().contains_key("good")));
 }
@@ -121,18 +121,17 @@ fn heartbeats_of_nodes_wake_nobody() {
         "ovn.kubernetes.io/mac_address": "0a:00:00:00:00:01", "ovn.kubernetes.io/cidr": "100.64.0.0/16",
         "ovn.kubernetes.io/gateway": "100.64.0.1", "ovn.kubernetes.io/logical_switch": "join",
     });
-    let all =
-        || vec![node("n1", "172.30.0.11", join.clone()), node("n2", "172.30.0.12", json!({}))];
+    let all = || vec![node("n1", "172.30.0.11", &join), node("n2", "172.30.0.12", &json!({}))];
     view.nodes("n1", Change::Reset(all()));
     let mut seen = view.subscribe();
     seen.borrow_and_update();
     view.nodes("n1", Change::Reset(all()));
     view.nodes(
         "n1",
-        Change::Apply(node("n2", "172.30.0.12", json!({ "example.com/heartbeat": "2" }))),
+        Change::Apply(node("n2", "172.30.0.12", &json!({ "example.com/heartbeat": "2" }))),
     );
     assert!(!seen.has_changed().unwrap());
-    view.nodes("n1", Change::Delete(node("n2", "172.30.0.12", json!({}))));
+    view.nodes("n1", Change::Delete(node("n2", "172.30.0.12", &json!({}))));
     assert!(seen.has_changed().unwrap());
     view.read(|cluster| {
         assert_eq!(cluster.nodes.keys().collect::<Vec<_>>(), ["n1"]);

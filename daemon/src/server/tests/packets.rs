@@ -116,7 +116,7 @@ fn an_add_that_comes_before_the_allocation_waits_for_it() {
 
 #[test]
 fn a_deadline_names_the_missing_link() {
-    on_a_node(async |site: Site| {
+    on_a_node(async |mut site: Site| {
         site.subnet();
         let a = Netns::new();
         let late = async || site.call(Call::Add(attachment("a", &a)), 300).await.unwrap_err();
@@ -131,6 +131,8 @@ fn a_deadline_names_the_missing_link() {
         let error = late().await;
         assert!(error.msg.contains("ovn-controller"), "{error}");
         site.nothing_left(&container("a")).await;
+        let told = site.failures.try_recv().expect("the failure should be told on the pod");
+        assert!(told.pod.name == "a" && told.why.contains("API server has not shown"), "{told:?}");
     });
 }
 

@@ -20,6 +20,7 @@ use crate::kernel::reaper::Reaper;
 use crate::metrics::Metrics;
 use crate::node::{Node, rules, tunnel};
 use crate::plan::encap::Tunnel;
+use crate::report::{Failure, Reports};
 use crate::server;
 use crate::vswitch::Vswitch;
 use crate::watch::follow::Change;
@@ -33,6 +34,7 @@ pub(super) struct Site {
     pub(super) node: Arc<Node>,
     socket: PathBuf,
     _folder: tempfile::TempDir,
+    pub(super) failures: tokio::sync::mpsc::Receiver<Failure>,
     _tunnel: watch::Sender<Option<Tunnel>>,
 }
 
@@ -83,6 +85,7 @@ impl Site {
         let (tell_tunnel, tunnel) = watch::channel(Some(tunnel));
         let (tell_applied, applied) = watch::channel(BTreeSet::new());
         let metrics = Metrics::new("node", &mut prometheus_client::registry::Registry::default());
+        let (reports, failures) = Reports::new();
         let (pods, view, reaper) = (Pods::default(), View::default(), Reaper::default());
         tokio::spawn(reaper.clone().run());
         let node = Arc::new(Node {
@@ -93,6 +96,7 @@ impl Site {
             reaper,
             turns: Default::default(),
             metrics,
+            reports,
             tunnel,
             applied,
         });
@@ -104,7 +108,7 @@ impl Site {
             }
         });
         tokio::spawn(server::run(server::listen(&socket).unwrap(), node.clone()));
-        Self { datapath, node, socket, _folder: folder, _tunnel: tell_tunnel }
+        Self { datapath, node, socket, _folder: folder, failures, _tunnel: tell_tunnel }
     }
 
     /// A switch with a router, as the controller would make them, and the subnet it stands for.
