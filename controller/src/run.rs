@@ -8,6 +8,7 @@ use ovsdb::client::{self, Database, Endpoint};
 use prometheus_client::registry::Registry;
 use run::{Health, Parts};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 
 use crate::apply::{Engine, Inputs, Outputs, tables};
 use crate::args::{Config, Northbound};
@@ -64,10 +65,14 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let ended = parts.first_to_end().await;
     stop.send_replace(true);
     let others = async { while parts.first_to_end().await.to_string() != "nothing to run" {} };
-    tokio::select! {
-        _ = release => {}
-        () = others => {}
-        () = tokio::time::sleep(STOP) => tracing::warn!("the lease was not given back in time"),
+    let orderly = async {
+        tokio::select! {
+            _ = release => {}
+            () = others => {}
+        }
+    };
+    if timeout(STOP, orderly).await.is_err() {
+        tracing::warn!("the lease was not given back in time");
     }
     if ended.to_string() == "signals ended" { Ok(()) } else { Err(ended) }
 }
