@@ -41,11 +41,6 @@ pub(super) struct Site {
 /// Runs a test on a node of its own; every thread of the daemon is in the node's namespace.
 pub(super) fn on_a_node(test: impl AsyncFnOnce(Site) + Send) {
     let datapath = Datapath::start();
-    // ovn-controller clears all flows when it first reaches br-int, up to a second after it registered the chassis.
-    harness::wait_for("ovn-controller's first flows", Duration::from_secs(20), || {
-        let flows = datapath.appctl("ovs-vswitchd", &["bridge/dump-flows", "br-int"]);
-        if flows.lines().count() > 10 { Ok(()) } else { Err(datapath.logs()) }
-    });
     let net = datapath.net.fd().clone();
     std::thread::scope(|scope| {
         let there = scope.spawn(move || {
