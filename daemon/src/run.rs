@@ -50,7 +50,8 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
         applied,
     });
     let mut parts = Parts::default();
-    parts.add("health and metrics", ::run::serve(node.config.listen, health.clone(), registry));
+    let served = if node.config.metrics { registry } else { Registry::default() };
+    parts.add("health and metrics", ::run::serve(node.config.listen, health.clone(), served));
     parts.add("Open vSwitch's database", database);
     add_kernel(&mut parts, &node, tell_tunnel, tell_applied)?;
     parts.add("events", {

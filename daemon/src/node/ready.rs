@@ -46,7 +46,7 @@ pub(crate) async fn run(
             Ok(()) = facts.changed() => {}
             Ok(()) = tunnel.changed() => {}
             Ok(()) = cluster.changed() => {}
-            () = tokio::time::sleep(AGAIN), if again => {}
+            () = tokio::time::sleep_until(tokio::time::Instant::now() + AGAIN), if again => {}
         }
     }
 }
