@@ -31,10 +31,12 @@ pub(super) async fn delete(
     let _turn = turn.map_err(|over| late(over, "another call for this container has not ended"))?;
     let wrong = remove(node, std::slice::from_ref(&tag), &limit).await;
     if wrong.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::new(code::TRY_AGAIN, "not all could be removed").with_details(wrong.join("; ")))
+        let pod = attachment.pod.as_ref();
+        let (namespace, name) = pod.map_or(("", ""), |pod| (&pod.namespace, &pod.name));
+        tracing::info!(namespace, name, link = %tag.host_link(), "disconnected");
+        return Ok(());
     }
+    Err(Error::new(code::TRY_AGAIN, "not all could be removed").with_details(wrong.join("; ")))
 }
 
 /// Takes back what an ADD made.
