@@ -47,8 +47,5 @@ pub(crate) fn node_root() -> anyhow::Result<PathBuf> {
 fn cluster() -> anyhow::Result<()> {
     run(&mut command("cargo", &["lab", "up"]))?;
     run(&mut command("cargo", &["lab", "check", "--prove"]))?;
-    run(&mut command(
-        "cargo",
-        &["nextest", "run", "--profile", "cluster", "--package", "tests"],
-    ))
+    run(&mut command("cargo", &["nextest", "run", "--profile", "cluster", "--package", "tests"]))
 }

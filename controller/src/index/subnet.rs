@@ -135,9 +135,7 @@ fn understand(
     spec: &kinds::SubnetSpec,
     plan: kinds::subnet::Plan,
 ) -> Result<Plan, Invalid> {
-    let refuse = |field: &str, message: &str| {
-        Err(Invalid { field: field.into(), message: format!("spec.{field}: {message}") })
-    };
+    let refuse = |field: &str, reason: &str| Err(Invalid::of(field, reason));
     let Some(vpc) = &plan.vpc else {
         return refuse("provider", "addresses for other plugins' interfaces are not supported");
     };
@@ -246,10 +244,8 @@ impl From<&kinds::Vpc> for Vpc {
 }
 
 fn static_route(at: usize, route: &kinds::vpc::StaticRoute) -> Result<StaticRoute, Invalid> {
-    let fault = |field: &str, reason: String| {
-        let field = format!("staticRoutes[{at}].{field}");
-        Invalid { message: format!("spec.{field}: {reason}"), field }
-    };
+    let fault =
+        |field: &str, reason: String| Invalid::of(format!("staticRoutes[{at}].{field}"), reason);
     let policy = match route.policy.as_str() {
         "" | "policyDst" => "dst-ip",
         "policySrc" => "src-ip",

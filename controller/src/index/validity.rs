@@ -6,6 +6,7 @@
 //! for another reason keeps its claim on its block: it may have pods.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use super::{Index, Plan, Subnet};
@@ -16,8 +17,16 @@ use crate::scope::{Dirty, Scope};
 pub struct Invalid {
     /// The field of the spec, as the user wrote it.
     pub field: String,
-    /// What is wrong with it, for people; names the value.
+    /// What is wrong with it, for people; names field and value.
     pub message: String,
+}
+
+impl Invalid {
+    /// A field of the spec, named in the message too.
+    pub(super) fn of(field: impl Into<String>, reason: impl fmt::Display) -> Self {
+        let field = field.into();
+        Self { message: format!("spec.{field}: {reason}"), field }
+    }
 }
 
 impl Index {
@@ -68,13 +77,14 @@ impl Index {
         let (vpc, cidrs) = &subnet.claim;
         let overlaps = |elder: &&&Subnet| elder.claim.0 == *vpc && elder.claim.1.overlaps(cidrs);
         let Some(elder) = elders.iter().find(overlaps) else { return Ok(()) };
-        let message = format!("{cidrs} overlaps {} of subnet {}", elder.claim.1, elder.name);
-        Err(Invalid { field: "cidrBlock".into(), message })
+        let (block, name) = (&elder.claim.1, &elder.name);
+        let message = format!("{cidrs} overlaps {block} of subnet {name}; choose another network");
+        Err(Invalid::of("cidrBlock", message))
     }
 
     /// Whether a plan, good by itself, can stand beside VPCs and nodes.
     fn stands(&self, subnet: &Subnet, plan: &Plan) -> Result<(), Invalid> {
-        let invalid = |field: &str, message: String| Err(Invalid { field: field.into(), message });
+        let invalid = |field: &str, message: String| Err(Invalid::of(field, message));
         let cidr = || plan.cidrs.to_string();
         if plan.vpc != self.names.vpc && self.vpc(&plan.vpc).is_none() {
             return invalid("vpc", format!("VPC {} does not exist", plan.vpc));

@@ -109,9 +109,20 @@ impl Model {
             return Ok(Settled::Held);
         }
         let kept = self.ipam.lease(&port).is_some_and(|lease| lease.uid == uid);
+        let kept = kept && !(pod.given.is_none() && self.is_outside(&port));
         let ask = if kept { Ok(Ask::default()) } else { self.ask(pod) };
         let ask = ask.map_err(|refused| (refused, self.take_back(&port, out, followers)))?;
         self.allocate(key, &port, &uid, &ask, out, followers)
+    }
+
+    /// Whether a port's addresses are not of its subnet's network: the subnet was made anew with
+    /// another one. A pod that was told its addresses keeps them while it lives; one that was not
+    /// could never use them.
+    fn is_outside(&self, port: &str) -> bool {
+        self.ipam.lease(port).is_some_and(|lease| {
+            let plan = self.index.plan(&lease.subnet);
+            plan.is_some_and(|plan| !lease.addresses.iter().all(|a| plan.cidrs.contains(a)))
+        })
     }
 
     /// A port without a pod: kept for one that will come back or by a user's reservation, else

@@ -60,24 +60,32 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn take(cluster: &mut Cluster, step: Step) {
-    let there = |cluster: &Cluster, kind, name: &str| cluster.get(kind, name).is_some();
-    let pod = |name: u8| format!("web-{name}");
+fn there(cluster: &Cluster, kind: Watched, name: &str) -> bool {
+    cluster.get(kind, name).is_some()
+}
+
+/// Carries out the steps that take something away.
+fn leave(cluster: &mut Cluster, step: &Step) {
     let mut remove = |kind, name: String| {
         if there(cluster, kind, &name) {
             cluster.delete(kind, &name);
         }
     };
     match step {
-        Step::Unpod(name) => return remove(Watched::Pod, pod(name)),
-        Step::Unnode(name) => return remove(Watched::Node, format!("n{name}")),
-        Step::Unsubnet(name) => return remove(Watched::Subnet, format!("s{name}")),
+        Step::Unpod(name) => remove(Watched::Pod, format!("web-{name}")),
+        Step::Unnode(name) => remove(Watched::Node, format!("n{name}")),
+        Step::Unsubnet(name) => remove(Watched::Subnet, format!("s{name}")),
         Step::Unservice(name) => {
             remove(Watched::EndpointSlice, format!("svc{name}-x"));
-            return remove(Watched::Service, format!("svc{name}"));
+            remove(Watched::Service, format!("svc{name}"));
         }
         _ => {}
     }
+}
+
+fn take(cluster: &mut Cluster, step: Step) {
+    let pod = |name: u8| format!("web-{name}");
+    leave(cluster, &step);
     match step {
         Step::Pod { name, node, subnet } if !there(cluster, Watched::Pod, &pod(name)) => {
             let node = if node == 0 { String::new() } else { format!("n{node}") };

@@ -166,7 +166,10 @@ fn an_elder_that_changes_does_not_push_out_a_younger_one_that_works() {
     cluster.settle();
     assert_eq!(condition(&cluster, "younger", "Ready")["status"], "True");
     let refused = condition(&cluster, "elder", "Ready");
-    assert_eq!(refused["message"], "10.61.0.0/16 overlaps 10.61.0.0/24 of subnet younger");
+    assert_eq!(
+        refused["message"],
+        "spec.cidrBlock: 10.61.0.0/16 overlaps 10.61.0.0/24 of subnet younger; choose another network"
+    );
 }
 
 #[test]
@@ -180,7 +183,10 @@ fn a_broken_subnet_keeps_its_block() {
     cluster.subnet("thief", json!({"cidrBlock": "10.60.0.0/24"}));
     cluster.settle();
     let refused = condition(&cluster, "thief", "Ready");
-    assert_eq!(refused["message"], "10.60.0.0/24 overlaps 10.60.0.0/24 of subnet net");
+    assert_eq!(
+        refused["message"],
+        "spec.cidrBlock: 10.60.0.0/24 overlaps 10.60.0.0/24 of subnet net; choose another network"
+    );
 }
 
 /// The pod is refused for this annotation; another pod and, once mended, the pod itself go on.

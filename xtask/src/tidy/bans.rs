@@ -26,6 +26,8 @@ const PURE: &[&str] = &[
     "controller/src/index",
     "controller/src/ipam",
     "controller/src/desired",
+    "controller/src/model",
+    "controller/src/scope",
     "daemon/src/plan",
 ];
 

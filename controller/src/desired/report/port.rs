@@ -32,9 +32,13 @@ fn annotations(facts: &Facts, pod: &Pod, lease: &Lease) -> Option<Report> {
     Some(Report::Annotate { about: about(pod), annotations: patch(&want, &known) })
 }
 
-/// What the annotations of a port's owner should say.
+/// What the annotations of a port's owner should say; nothing new while its subnet is another
+/// network than the one its addresses are of.
 pub(super) fn allocation(facts: &Facts, lease: &Lease, routed: bool) -> Option<Allocation> {
     let plan = facts.index.plan(&lease.subnet)?;
+    if !lease.addresses.iter().all(|address| plan.cidrs.contains(address)) {
+        return None;
+    }
     Some(Allocation {
         addresses: lease.addresses,
         mac: Some(lease.mac),

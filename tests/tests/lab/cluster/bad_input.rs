@@ -60,12 +60,13 @@ async fn a_wrong_pod_says_which_annotation_is_wrong_and_others_work() {
 async fn a_pod_with_a_bad_mac_or_an_unknown_subnet_says_so() {
     Space::with("bad-words", async |space| {
         let pods: Api<Pod> = space.api();
-        for (name, key, value) in
-            [("mac", "mac_address", "not-a-mac"), ("subnet", "logical_switch", "no-such-subnet")]
-        {
+        for (name, key, value, reason) in [
+            ("mac", "mac_address", "not-a-mac", "ValidatePodNetworkFailed"),
+            ("subnet", "logical_switch", "no-such-subnet", "AcquireAddressFailed"),
+        ] {
             let wrong = annotated(pod(name), &format!("ovn.kubernetes.io/{key}"), value);
             pods.create(&PostParams::default(), &wrong).await?;
-            let said = space.event(name, "ValidatePodNetworkFailed").await?;
+            let said = space.event(name, reason).await?;
             assert!(said.contains(key) && said.contains(value), "{said}");
         }
         Ok(())
