@@ -39,7 +39,7 @@ fn kubelet(node: &str) -> anyhow::Result<Pid> {
         let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
         let is_kubelet = words.first().is_some_and(|program| program.ends_with(b"kubelet"));
         let equals = format!("--hostname-override={node}");
-        let of_node = words.iter().any(|word| *word == equals.as_bytes())
+        let of_node = words.contains(&equals.as_bytes())
             || words
                 .windows(2)
                 .any(|two| two == [b"--hostname-override".as_slice(), node.as_bytes()]);

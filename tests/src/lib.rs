@@ -2,6 +2,8 @@
 //!
 //! The lab must be up (`cargo lab up`); `KUBECONFIG` names another cluster.
 
+#![allow(clippy::print_stderr, reason = "a failing test tells what was there")]
+
 mod objects;
 mod space;
 
