@@ -82,7 +82,7 @@ pub(crate) fn up(layout: &Layout, up: &Up) -> Result<()> {
         sees: sees(layout, &programs),
         kubectl: Kubectl::new(layout, &programs),
     };
-    screen.step(&format!("{} nodes and the world outside", up.nodes), |step| {
+    screen.step(&format!("Nodes (n1 to n{}) and the world outside", up.nodes), |step| {
         cluster.boot(up.nodes, &archives, step)
     })?;
     screen.step("API server", |_| cluster.kubectl.wait_for_api(API))?;

@@ -148,7 +148,7 @@ impl Module {
         step.length(packages.lines().count() as u64);
         fs::create_dir_all(folder)?;
         let mut build = Self::go(source, "build");
-        build.args(["-trimpath", "-v", "-o"]).arg(folder);
+        build.args(["-trimpath", "-buildvcs=false", "-v", "-o"]).arg(folder);
         build.arg(format!("-ldflags=-s -w {}", self.link)).arg(self.packages);
         stream(&mut build, |line| {
             step.advance();
