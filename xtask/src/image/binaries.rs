@@ -47,7 +47,8 @@ pub(super) fn build(profile: &str) -> anyhow::Result<Built> {
     for (package, binary, _) in DAEMONS {
         daemons.args(["--package", package, "--bin", binary]);
     }
-    let mut plugin = cargo("rustc", profile);
+    // Small enough to be built as published whatever the daemons are.
+    let mut plugin = cargo("rustc", "release");
     plugin.args([
         "--package",
         PLUGIN.0,
@@ -56,6 +57,9 @@ pub(super) fn build(profile: &str) -> anyhow::Result<Built> {
         "--",
         "-C",
         "target-feature=+crt-static",
+        // A fixed address saves the relocations: the plugin lives for milliseconds.
+        "-C",
+        "relocation-model=static",
     ]);
     let mut binaries = executables(daemons)?;
     binaries.extend(executables(plugin)?);
