@@ -75,6 +75,7 @@ fn converse(mut inner: Child) -> anyhow::Result<()> {
     let said = BufReader::new(inner.stdout.take().context("the inner half says nothing")?);
     let mut before = Costs::default();
     let mut recomputes = [0; 2];
+    let mut plugins = 0;
     println!("{HEAD}");
     let mut costs = Vec::new();
     for line in said.lines() {
@@ -84,18 +85,28 @@ fn converse(mut inner: Child) -> anyhow::Result<()> {
             continue;
         };
         match said {
-            Said::Begin(_) => {
+            Said::Begin(so_far) => {
+                plugins = so_far;
                 before = Costs::now();
                 recomputes = engine()?;
             }
-            Said::End(name, samples) => {
+            Said::End(name, samples, so_far) => {
                 println!("| {name} | {samples} |");
                 for error in samples.errors.iter().take(3) {
                     eprintln!("  {error}");
                 }
                 let now = engine()?;
                 let moved = [now[0] - recomputes[0], now[1] - recomputes[1]];
-                costs.push((name, samples.micros.len(), Costs::now(), before.clone(), moved));
+                let pods = samples.micros.len();
+                let plugin = so_far - plugins;
+                costs.push(Cost {
+                    name,
+                    pods,
+                    after: Costs::now(),
+                    before: before.clone(),
+                    plugin,
+                    moved,
+                });
             }
         }
         go_on(&mut answers)?;
@@ -107,22 +118,45 @@ fn converse(mut inner: Child) -> anyhow::Result<()> {
     Ok(())
 }
 
-type Cost = (String, usize, Costs, Costs, [u64; 2]);
+/// What a scenario cost.
+struct Cost {
+    name: String,
+    pods: usize,
+    before: Costs,
+    after: Costs,
+    /// CPU milliseconds of all plugins.
+    plugin: u64,
+    /// northd's full recomputes.
+    moved: [u64; 2],
+}
 
 #[allow(clippy::cast_precision_loss, reason = "milliseconds of a short run")]
 fn costs_table(costs: &[Cost]) {
     println!(
-        "\n| scenario | controller CPU ms/pod | daemon CPU ms/pod | northd recomputes | lflow recomputes |\n| --- | --- | --- | --- | --- |"
+        "\n| scenario | CPU ms a pod: controller | daemon | plugin | together | northd recomputes | lflow recomputes |"
     );
-    for (name, count, after, before, moved) in costs {
-        let spent = after.cpu_since(before);
-        let each = |program: &str| {
-            spent.get(program).copied().unwrap_or_default() as f64 / (*count).max(1) as f64
-        };
-        let (controller, daemon) = (each("kube-ovn-controller"), each("kube-ovn-daemon"));
-        println!("| {name} | {controller:.2} | {daemon:.2} | {} | {} |", moved[0], moved[1]);
+    println!("| --- | --- | --- | --- | --- | --- | --- |");
+    for cost in costs {
+        let spent = cost.after.cpu_since(&cost.before);
+        let of = |program: &str| spent.get(program).copied().unwrap_or_default();
+        let each = |millis: u64| millis as f64 / cost.pods.max(1) as f64;
+        let [controller, daemon] = [of("kube-ovn-controller"), of("kube-ovn-daemon")];
+        let all = controller + daemon + cost.plugin;
+        if all == 0 {
+            // One at a time, the pod's DEL is in the costs of its ADD.
+            continue;
+        }
+        let [northd, lflow] = cost.moved;
+        println!(
+            "| {} | {:.2} | {:.2} | {:.2} | {:.2} | {northd} | {lflow} |",
+            cost.name,
+            each(controller),
+            each(daemon),
+            each(cost.plugin),
+            each(all)
+        );
     }
-    let rss = costs.last().map(|(_, _, after, _, _)| after.rss()).unwrap_or_default();
+    let rss = costs.last().map(|cost| cost.after.rss()).unwrap_or_default();
     println!("\n| process | largest RSS MiB |\n| --- | --- |");
     for (name, kib) in rss {
         println!("| {name} | {:.1} |", kib as f64 / 1024.0);

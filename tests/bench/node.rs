@@ -16,6 +16,7 @@ use anyhow::{Context, bail, ensure};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, PostParams};
 use kube::{Client, ResourceExt};
+use nix::sys::resource::{UsageWho, getrusage};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
@@ -28,9 +29,10 @@ const PLUGIN: &str = "/opt/cni/bin/kube-ovn";
 /// What the inner half tells the outer one.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Said {
-    Begin(String),
-    /// A scenario's name, its samples, and how many pods it attached.
-    End(String, Samples),
+    /// A scenario begins; the CPU milliseconds of all plugins so far.
+    Begin(u64),
+    /// A scenario's name, its samples, and the CPU milliseconds of all plugins so far.
+    End(String, Samples, u64),
 }
 
 /// A pod to attach: its object is made before (warm) or right before the plugin runs (cold).
@@ -72,13 +74,38 @@ impl Inside {
         let prefix = format!("b{}-", uuid::Uuid::new_v4().simple());
         let names: Vec<String> = (0..count).map(|i| format!("{}{i}", &prefix[..8])).collect();
         let pods = self.prepare(&names, cold)?;
-        say(&Said::Begin(format!("ADD {name}")))?;
-        let added = self.each(&pods, width, |pod| self.add(pod));
-        say(&Said::End(format!("ADD {name}"), added))?;
-        say(&Said::Begin(format!("DEL {name}")))?;
-        let deleted = self.each(&pods, width, |pod| self.plugin("DEL", pod));
-        say(&Said::End(format!("DEL {name}"), deleted))?;
+        if width == 1 {
+            self.in_turn(name, &pods)?;
+        } else {
+            self.all_at_once(name, &pods, width)?;
+        }
         self.forget(&names)
+    }
+
+    /// Each pod goes before the next one comes: the node's other ports stay as they are.
+    fn in_turn(&self, name: &str, pods: &[Attachment]) -> anyhow::Result<()> {
+        let (mut added, mut deleted) = (Samples::default(), Samples::default());
+        let take = |samples: &mut Samples, done: anyhow::Result<Instant>| match done {
+            Ok(begun) => samples.add(begun.elapsed()),
+            Err(error) => samples.fail(format!("{error:#}")),
+        };
+        say(&Said::Begin(plugins()?))?;
+        for pod in pods {
+            take(&mut added, self.add(pod));
+            take(&mut deleted, self.plugin("DEL", pod));
+        }
+        say(&Said::End(format!("ADD {name}"), added, plugins()?))?;
+        say(&Said::Begin(plugins()?))?;
+        say(&Said::End(format!("DEL {name}"), deleted, plugins()?))
+    }
+
+    fn all_at_once(&self, name: &str, pods: &[Attachment], width: usize) -> anyhow::Result<()> {
+        say(&Said::Begin(plugins()?))?;
+        let added = self.each(pods, width, |pod| self.add(pod));
+        say(&Said::End(format!("ADD {name}"), added, plugins()?))?;
+        say(&Said::Begin(plugins()?))?;
+        let deleted = self.each(pods, width, |pod| self.plugin("DEL", pod));
+        say(&Said::End(format!("DEL {name}"), deleted, plugins()?))
     }
 
     /// One more pod beside 250 that are there.
@@ -205,6 +232,14 @@ impl Inside {
         }
         Ok(begun)
     }
+}
+
+/// The CPU time of all children that ended: they are the plugins, and a few calls of `ip`.
+fn plugins() -> anyhow::Result<u64> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let micros =
+        [usage.user_time(), usage.system_time()].map(|t| t.tv_sec() * 1_000_000 + t.tv_usec());
+    Ok(u64::try_from(micros.iter().sum::<i64>() / 1000)?)
 }
 
 /// Stable for a pod, unique among them in the first 12 characters, which name the host side of the link.
