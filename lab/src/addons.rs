@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use crate::{
     golang::Programs,
-    images::COREDNS,
     kube::{self, Kubectl, condition, items, unready},
     layout::Layout,
     oci::Archive,
@@ -66,8 +65,8 @@ pub(crate) fn label_nodes(kubectl: &Kubectl, nodes: u8) -> Result<()> {
 ///
 /// # Errors
 /// The API server refused.
-pub(crate) fn install_dns(kubectl: &Kubectl) -> Result<()> {
-    kubectl.apply(&dns())
+pub(crate) fn install_dns(kubectl: &Kubectl, image: &Archive) -> Result<()> {
+    kubectl.apply(&dns(&image.name))
 }
 
 /// Installs or upgrades our chart with the lab's values.
@@ -161,7 +160,7 @@ fn missing(kubectl: &Kubectl, nodes: u8) -> Result<Vec<String>> {
 }
 
 /// Objects of the DNS service, the kube-dns of the Kubernetes documentation with the lab's own image.
-fn dns() -> Vec<Value> {
+fn dns(image: &str) -> Vec<Value> {
     let meta = |name: &str| json!({"name": name, "namespace": NAMESPACE, "labels": {"k8s-app": "kube-dns"}});
     let corefile = format!(
         ".:53 {{
@@ -196,11 +195,11 @@ fn dns() -> Vec<Value> {
         json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta("coredns"), "spec": {
             "replicas": 2,
             "selector": {"matchLabels": {"k8s-app": "kube-dns"}},
-            "template": {"metadata": {"labels": {"k8s-app": "kube-dns"}}, "spec": dns_pod()}}}),
+            "template": {"metadata": {"labels": {"k8s-app": "kube-dns"}}, "spec": dns_pod(image)}}}),
     ]
 }
 
-fn dns_pod() -> Value {
+fn dns_pod(image: &str) -> Value {
     json!({
         "serviceAccountName": "coredns",
         "dnsPolicy": "Default",
@@ -210,7 +209,7 @@ fn dns_pod() -> Value {
                 "labelSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}}]}},
         "containers": [{
             "name": "coredns",
-            "image": COREDNS,
+            "image": image,
             "imagePullPolicy": "Never",
             "args": ["-conf", "/etc/coredns/Corefile"],
             "ports": [
@@ -239,7 +238,7 @@ mod tests {
 
     #[test]
     fn dns_has_the_address_that_kubelets_tell_pods() {
-        let objects = dns();
+        let objects = dns("coredns:1");
         let service = objects.iter().find(|object| object["kind"] == "Service").unwrap();
         assert_eq!(service["spec"]["clusterIP"], "10.96.0.10");
         let kinds: Vec<_> = objects.iter().map(kube::name).collect();

@@ -68,7 +68,8 @@ pub(crate) fn up(layout: &Layout, up: &Up) -> Result<()> {
     let screen = Screen::new();
     let root = root::ensure_made(&screen)?;
     let programs = Programs::ensure_built(layout, &screen)?;
-    let mut archives = images::own(layout, &programs)?;
+    let own = images::Own::ensure_written(layout, &programs)?;
+    let mut archives = own.all();
     let ours = if up.no_network { None } else { Some(addons::build_image(layout, &screen)?) };
     archives.extend(ours.iter().map(|ours| ours.archive.clone()));
 
@@ -88,7 +89,7 @@ pub(crate) fn up(layout: &Layout, up: &Up) -> Result<()> {
     screen.step("API server", |_| cluster.kubectl.wait_for_api(API))?;
     screen.step("Nodes registered", |_| cluster.wait_for_nodes(up.nodes))?;
     addons::label_nodes(&cluster.kubectl, up.nodes)?;
-    addons::install_dns(&cluster.kubectl)?;
+    addons::install_dns(&cluster.kubectl, &own.coredns)?;
     if let Some(ours) = ours {
         screen.step("Chart", |step| addons::install_chart(layout, &programs, &ours, step))?;
         screen.step("Open vSwitch", |step| addons::replace_vswitches(&cluster.kubectl, step))?;

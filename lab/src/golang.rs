@@ -108,11 +108,18 @@ fn modules() -> [Module; 4] {
             "Helm from source, a minute",
             &[include_str!("../go/helm/go.mod"), include_str!("../go/helm/go.sum")],
         ),
-        module(
-            "coredns",
-            "CoreDNS from source, two minutes",
-            &[include_str!("../go/coredns/go.mod"), include_str!("../go/coredns/go.sum")],
-        ),
+        Module {
+            packages: ".",
+            ..module(
+                "coredns",
+                "CoreDNS from source, a minute",
+                &[
+                    include_str!("../go/coredns/go.mod"),
+                    include_str!("../go/coredns/go.sum"),
+                    include_str!("../go/coredns/main.go"),
+                ],
+            )
+        },
         Module {
             packages: ".",
             ..module(

@@ -26,30 +26,41 @@ use crate::{
 /// What every pod's network namespace is held by.
 pub(crate) const PAUSE: &str = "docker.io/lab/pause:1";
 pub(crate) const AGNHOST: &str = "docker.io/lab/agnhost:1";
-pub(crate) const COREDNS: &str = "docker.io/lab/coredns:1";
+const COREDNS: &str = "docker.io/lab/coredns:1";
 
 /// Relative to a containerd folder.
 const BLOBS: &str = "io.containerd.content.v1.content/blobs/sha256";
 const SNAPSHOTS: &str = "io.containerd.snapshotter.v1.overlayfs/snapshots";
 const NAMESPACE: [&str; 3] = ["ctr", "--namespace", "k8s.io"];
 
-/// The lab's own images, written where they are missing.
-///
-/// # Errors
-/// A program cannot be read or an archive not be written.
-pub(crate) fn own(layout: &Layout, programs: &Programs) -> Result<Vec<Archive>> {
-    fs::create_dir_all(layout.images())?;
-    let images: [(&str, &Path, &[&str]); 3] = [
-        (PAUSE, &programs.agnhost, &["/agnhost", "pause"]),
-        (AGNHOST, &programs.agnhost, &["/agnhost"]),
-        (COREDNS, &programs.coredns, &["/coredns"]),
-    ];
-    let archives: Vec<_> = images
-        .into_iter()
-        .map(|(name, folder, entrypoint)| archive(layout, name, folder, entrypoint))
-        .collect::<Result<_>>()?;
-    remove_former(&layout.images(), &archives)?;
-    Ok(archives)
+/// The lab's own images.
+pub(crate) struct Own {
+    pub(crate) pause: Archive,
+    pub(crate) agnhost: Archive,
+    /// Tagged by content: its pods outlive an upgrade of the lab, and must notice one.
+    pub(crate) coredns: Archive,
+}
+
+impl Own {
+    /// Writes the archives that are missing.
+    ///
+    /// # Errors
+    /// A program cannot be read or an archive not be written.
+    pub(crate) fn ensure_written(layout: &Layout, programs: &Programs) -> Result<Self> {
+        fs::create_dir_all(layout.images())?;
+        let own = Self {
+            pause: archive(layout, PAUSE, &programs.agnhost, &["/agnhost", "pause"])?,
+            agnhost: archive(layout, AGNHOST, &programs.agnhost, &["/agnhost"])?,
+            coredns: archive(layout, COREDNS, &programs.coredns, &["/coredns"])?
+                .tagged_by_content(),
+        };
+        remove_former(&layout.images(), &own.all())?;
+        Ok(own)
+    }
+
+    pub(crate) fn all(&self) -> Vec<Archive> {
+        vec![self.pause.clone(), self.agnhost.clone(), self.coredns.clone()]
+    }
 }
 
 /// Archives of programs that have changed since.
