@@ -169,13 +169,24 @@ impl Site {
 
     /// The pod's object, with the controller's answer when `number` is given.
     pub(super) fn pod_object(&self, pod: &str, uid: &str, number: Option<u8>) {
+        let addresses = number.map(|number| (mac(number), format!("10.16.0.{number}")));
+        self.pod_object_with(pod, uid, addresses);
+    }
+
+    /// The pod's object, with its MAC and IP address when the controller has decided.
+    pub(super) fn pod_object_with(
+        &self,
+        pod: &str,
+        uid: &str,
+        addresses: Option<(String, String)>,
+    ) {
         let mut annotations = serde_json::Map::new();
-        if let Some(number) = number {
+        if let Some((mac, ip)) = addresses {
             let words = [
                 ("allocated", "true".to_owned()),
                 ("routed", "true".to_owned()),
-                ("ip_address", format!("10.16.0.{number}")),
-                ("mac_address", mac(number)),
+                ("ip_address", ip),
+                ("mac_address", mac),
                 ("cidr", "10.16.0.0/16".to_owned()),
                 ("gateway", "10.16.0.1".to_owned()),
                 ("logical_switch", "s".to_owned()),
