@@ -31,7 +31,8 @@ use ovn::monitor::Watch;
 use ovn::owner::Owner;
 use ovsdb::client::{Database, Endpoint, Event};
 use ovsdb::op::Op;
-use ovsdb::replica::Change;
+use ovsdb::replica::{Change, EdgeChange, Kind};
+use ovsdb::value::Atom;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep_until;
 use uuid::Uuid;
@@ -123,6 +124,21 @@ struct Flight {
     /// Rows it writes: changes to them are ours.
     rows: HashSet<Uuid>,
     cargo: Cargo,
+}
+
+impl Flight {
+    /// Whether the transaction makes this change: to a row it writes, or to a set that a row it
+    /// deletes leaves by itself.
+    fn explains(&self, change: &Change) -> bool {
+        let is_set = |column: &&str| change.edges.iter().any(|edge| edge.column == *column);
+        let only_sets = match &change.kind {
+            Kind::Modified { columns } => columns.iter().all(|column| is_set(&column)),
+            Kind::Inserted | Kind::Deleted => false,
+        };
+        let ours = |atom: &Atom| atom.as_uuid().is_some_and(|uuid| self.rows.contains(&uuid));
+        let only_left = |edge: &EdgeChange| edge.added.is_empty() && edge.removed.iter().all(ours);
+        self.rows.contains(&change.uuid) || only_sets && change.edges.iter().all(only_left)
+    }
 }
 
 enum Cargo {
@@ -302,7 +318,7 @@ impl Engine {
         let mut dirty = Dirty::new();
         for change in changes {
             self.work.row_changed(&change.uuid, now);
-            if !self.flight.as_ref().is_some_and(|flight| flight.rows.contains(&change.uuid)) {
+            if !self.flight.as_ref().is_some_and(|flight| flight.explains(change)) {
                 dirty.extend(self.owners_of(change));
             }
         }

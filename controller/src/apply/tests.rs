@@ -34,6 +34,8 @@ async fn a_pod_that_goes_takes_its_port_with_it() {
     rig.port("web.default");
     rig.say_gone("default", "web").await;
     rig.no_port("web.default");
+    rig.settle();
+    assert_eq!(rig.foreign(), 0, "groups a deleted port leaves by itself are changed by us");
     rig.stop().await.unwrap();
 }
 

@@ -141,6 +141,11 @@ impl Rig {
         self.metrics.answered.get()
     }
 
+    /// Scopes whose rows others changed, as the engine sees it.
+    pub(super) fn foreign(&self) -> u64 {
+        self.metrics.foreign.get()
+    }
+
     /// Operations sent so far.
     pub(super) fn operations(&self) -> u64 {
         self.metrics.operations.get()
