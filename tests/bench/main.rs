@@ -11,6 +11,7 @@ mod ovsdb;
 mod pods;
 mod ports;
 mod procs;
+mod restart;
 mod stats;
 
 use clap::{Parser, Subcommand};
@@ -38,6 +39,9 @@ enum What {
         /// The cluster's kubeconfig
         #[arg(long, default_value = "target/lab/kubeconfig")]
         kubeconfig: String,
+        /// Its northbound database
+        #[arg(long, default_value = "tcp:172.30.0.11:6641")]
+        northbound: String,
     },
     /// Transactions and snapshots against a real ovsdb-server
     Ovsdb,
@@ -60,9 +64,9 @@ fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     match Args::parse().what {
         What::Cni { node } => cni::run(&node),
-        What::Pods { count, kubeconfig } => runtime.block_on(async {
+        What::Pods { count, kubeconfig, northbound } => runtime.block_on(async {
             let client = cluster::client(&kubeconfig).await?;
-            pods::run(client, count).await
+            pods::run(client, count, &northbound).await
         }),
         What::Ovsdb => runtime.block_on(ovsdb::run()),
         What::Diff => runtime.block_on(diff::run()),

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use crate::cluster::{self, NAMESPACE};
 use crate::procs::Costs;
+use crate::restart;
 
 /// How many clients create pods at the same time.
 const CLIENTS: usize = 8;
@@ -32,7 +33,7 @@ struct Run {
     ips: Duration,
 }
 
-pub(crate) async fn run(client: Client, count: usize) -> anyhow::Result<()> {
+pub(crate) async fn run(client: Client, count: usize, northbound: &str) -> anyhow::Result<()> {
     cluster::namespace(&client).await?;
     nodes(&client).await?;
     scale(&client, 0).await?;
@@ -49,6 +50,7 @@ pub(crate) async fn run(client: Client, count: usize) -> anyhow::Result<()> {
     for (name, cpu) in after.cpu_since(&before) {
         println!("| {name} | {cpu} | {} |", rss.get(&name).copied().unwrap_or_default() / 1024);
     }
+    restart::run(&client, northbound).await?;
     cluster::clear(&client).await?;
     forget_nodes(&client).await
 }
@@ -201,7 +203,7 @@ async fn clear_ips(client: &Client) -> anyhow::Result<()> {
 }
 
 /// Starts or stops the controller and waits until that is so.
-async fn scale(client: &Client, replicas: i32) -> anyhow::Result<()> {
+pub(crate) async fn scale(client: &Client, replicas: i32) -> anyhow::Result<()> {
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), "kube-system");
     let patch = json!({ "spec": { "replicas": replicas } });
     deployments
