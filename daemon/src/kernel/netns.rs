@@ -10,9 +10,12 @@ use nix::sched::{CloneFlags, setns};
 
 use super::{Error, on_thread};
 
-/// A pod's network namespace, held open.
+/// A pod's network namespace, held open with the node's.
 #[derive(Debug)]
-pub(crate) struct Namespace(File);
+pub(crate) struct Namespace {
+    pod: File,
+    node: File,
+}
 
 impl Namespace {
     /// Opens the namespace at `path`.
@@ -21,26 +24,37 @@ impl Namespace {
     /// When there is none, or when it is the node's own: a pod of the host network gets no interface.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let what = || format!("open network namespace {}", path.display());
-        let file = File::open(path).map_err(|source| Error::new(what(), source))?;
+        let open = |path: &Path| File::open(path).map_err(|source| Error::new(what(), source));
+        let (pod, node) = (open(path)?, open(Path::new("/proc/thread-self/ns/net"))?);
         let at = |file: &File| file.metadata().map(|meta| (meta.dev(), meta.ino()));
-        let own = File::open("/proc/thread-self/ns/net").and_then(|file| at(&file));
-        let same = at(&file).and_then(|there| own.map(|own| own == there));
+        let same = at(&pod).and_then(|pod| Ok(pod == at(&node)?));
         match same.map_err(|source| Error::new(what(), source))? {
             true => Err(Error::new(what(), io::Error::other("it is the node's own"))),
-            false => Ok(Self(file)),
+            false => Ok(Self { pod, node }),
         }
     }
 
     /// Enters the namespace with the calling thread, which must not outlive its work there.
     fn enter(&self) -> Result<(), Error> {
-        setns(self.0.as_fd(), CloneFlags::CLONE_NEWNET)
-            .map_err(|errno| Error::new("enter the network namespace", errno.into()))
+        set(&self.pod).map_err(|source| Error::new("enter the network namespace", source))
     }
+
+    /// Runs `work` in the node's namespace on a thread that is in the pod's.
+    pub(crate) fn outside<T>(&self, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        set(&self.node)?;
+        let done = work();
+        set(&self.pod)?;
+        done
+    }
+}
+
+fn set(namespace: &File) -> io::Result<()> {
+    setns(namespace, CloneFlags::CLONE_NEWNET).map_err(io::Error::from)
 }
 
 impl AsFd for Namespace {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.0.as_fd()
+        self.pod.as_fd()
     }
 }
 

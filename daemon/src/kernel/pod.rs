@@ -76,6 +76,15 @@ impl Links {
         self.node.netlink.add_veth(&veth)
     }
 
+    /// The kernel shows a thread the parameters of the namespace that it is in.
+    fn parameter(&self, at: At, key: &str, value: &str) -> io::Result<()> {
+        match (at, &self.pod) {
+            (At::Node, Some((_, namespace))) => namespace.outside(|| sysctl::write(key, value)),
+            (At::Pod, None) => Err(io::Error::other("a step in a pod without its namespace")),
+            _ => sysctl::write(key, value),
+        }
+    }
+
     fn do_step(&mut self, step: &Step) -> io::Result<()> {
         match step {
             Step::Veth { host, alias, peer, mtu } => self.veth(host, alias, peer, *mtu),
@@ -86,7 +95,7 @@ impl Links {
                 done => done,
             },
             Step::ChecksumOff { at, link } => self.side(*at)?.ethtool.tx_checksum_off(link),
-            Step::Sysctl { key, value, .. } => match sysctl::write(key, value) {
+            Step::Sysctl { at, key, value } => match self.parameter(*at, key, value) {
                 Err(error) if is_absent(&error) => Ok(()),
                 done => done,
             },

@@ -67,7 +67,12 @@ pub(crate) fn early(tag: &Tag, mtu: u32, datapath: Datapath) -> Vec<Step> {
     let (host, peer) = (tag.host_link(), tag.interface.clone());
     let mut plan = vec![
         Step::Veth { host: host.clone(), alias: tag.to_string(), peer: peer.clone(), mtu },
-        Step::NoLinkLocal { at: At::Node, link: host.clone() },
+        // Else the kernel keeps a multicast route for the link, and vswitchd reads all routes again with each new one.
+        Step::Sysctl {
+            at: At::Node,
+            key: format!("net/ipv6/conf/{host}/disable_ipv6"),
+            value: "1",
+        },
         // It would be made from a MAC address that is not yet the pod's.
         Step::NoLinkLocal { at: At::Pod, link: peer.clone() },
     ];

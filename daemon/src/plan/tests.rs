@@ -85,7 +85,7 @@ fn a_tag_is_read_back_and_foreign_aliases_are_not_tags() {
 fn what_needs_no_address_is_done_first() {
     expect![[r#"
         Veth { host: "0123456789ab_h", alias: "kube-ovn/kube-ovn/0123456789abcdef0123456789abcdef/eth0", peer: "eth0", mtu: 1400 }
-        NoLinkLocal { at: Node, link: "0123456789ab_h" }
+        Sysctl { at: Node, key: "net/ipv6/conf/0123456789ab_h/disable_ipv6", value: "1" }
         NoLinkLocal { at: Pod, link: "eth0" }
         ChecksumOff { at: Node, link: "0123456789ab_h" }
         ChecksumOff { at: Pod, link: "eth0" }
@@ -150,7 +150,7 @@ fn a_plan_that_fails_is_undone_backwards_and_says_the_first_error() {
     let mut recorder = Recorder { refuses: Some(2), ..Recorder::default() };
     assert_eq!(execute(&mut recorder, &plan), Err("refused".to_owned()));
     let undone: Vec<&String> = recorder.done.iter().skip(2).collect();
-    assert!(undone[0].starts_with("undo NoLinkLocal"), "{undone:?}");
+    assert!(undone[0].starts_with("undo Sysctl"), "{undone:?}");
     assert!(undone[1].starts_with("undo Veth"), "{undone:?}");
 }
 

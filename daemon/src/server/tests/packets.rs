@@ -19,6 +19,9 @@ fn two_pods_talk_and_leave_nothing() {
         site.add(attachment("b", &b)).await.unwrap();
         assert!(a.pings(ip("10.16.0.11")), "{}", site.datapath.logs());
         assert!(b.pings(ip("10.16.0.1")), "the gateway should answer");
+        let routes = site.datapath.net.run("ip", &["-6", "route", "show", "table", "all"]);
+        let link = crate::plan::name::host_link(&container("a"), "eth0");
+        assert!(!routes.contains(&link), "vswitchd reads routes nobody uses: {routes}");
 
         let made = &first.interfaces[0];
         assert_eq!(
