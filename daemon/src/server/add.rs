@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use api::cni::{Error, Interface as Made, Ip, Prefix, Route, Success, code};
 use api::wire::Attachment;
@@ -59,20 +60,10 @@ async fn attach(
     wanted: &Wanted,
     limit: &Limit,
 ) -> Result<Success, Error> {
-    let datapath = datapath(node, limit).await?;
-    let first_mtu = attachment.mtu.or_else(|| node.mtu()).unwrap_or(pod_mtu_guess());
-    let early = pod::early(&wanted.tag, first_mtu, datapath);
-    kernel::pod::carry_out(wanted.netns.clone(), early)
-        .await
-        .map_err(|error| failed(&error, wanted))?;
-
-    let known = node
-        .pods
-        .get(&wanted.pod)
-        .and_then(|pod| decide(Some(&pod), wanted, attachment))
-        .and_then(Result::ok);
+    let (known, first_mtu) = make(node, attachment, wanted, limit).await?;
     let link = wanted.link();
-    let port = port(wanted, attachment, known.as_ref());
+    let port = port(wanted, attachment, known.as_ref().map(|(decision, _)| decision));
+    let described = known.is_some();
     let plugged = async {
         let plugged = limit.hold(node.vswitch.add(port)).await;
         plugged
@@ -80,6 +71,10 @@ async fn attach(
             .map_err(|error| refused(&error))
     };
     let configured = async {
+        if let Some(known) = known {
+            node.metrics.waited_for_address(Duration::ZERO);
+            return Ok(known);
+        }
         let decision = decision(node, wanted, attachment, limit).await?;
         let interface = interface(node, attachment, &decision, limit).await?;
         let plan = pod::late(&wanted.tag, first_mtu, &interface);
@@ -94,9 +89,7 @@ async fn attach(
     let (decision, interface) = configured?;
 
     let described = async {
-        if known.is_some_and(|known| {
-            known.uid == decision.uid && known.allocation == decision.allocation
-        }) {
+        if described {
             return Ok(());
         }
         let ids = late_ids(wanted, &decision).into_iter().collect();
@@ -110,6 +103,40 @@ async fn attach(
     connected?;
     host_ports(node, wanted, &interface, limit).await?;
     Ok(answer(attachment, &interface))
+}
+
+/// Makes the pair of links, with all that is to be on it when the controller has decided already; what that is, and
+/// the pair's MTU.
+async fn make(
+    node: &Node,
+    attachment: &Attachment,
+    wanted: &Wanted,
+    limit: &Limit,
+) -> Result<(Option<(Decision, Interface)>, u32), Error> {
+    let datapath = datapath(node, limit).await?;
+    let known = node
+        .pods
+        .get(&wanted.pod)
+        .and_then(|pod| decide(Some(&pod), wanted, attachment))
+        .and_then(Result::ok);
+    let known = match known {
+        Some(decision) => {
+            let interface = interface(node, attachment, &decision, limit).await?;
+            Some((decision, interface))
+        }
+        None => None,
+    };
+    let first_mtu = match &known {
+        Some((_, interface)) => interface.mtu,
+        None => attachment.mtu.or_else(|| node.mtu()).unwrap_or(pod_mtu_guess()),
+    };
+    let mut plan = pod::early(&wanted.tag, first_mtu, datapath);
+    // A second thread with its sockets would cost more than the port gains by coming before the addresses.
+    plan.extend(known.iter().flat_map(|(_, all)| pod::late(&wanted.tag, first_mtu, all)));
+    kernel::pod::carry_out(wanted.netns.clone(), plan)
+        .await
+        .map_err(|error| failed(&error, wanted))?;
+    Ok((known, first_mtu))
 }
 
 /// The datapath of the integration bridge, once there is one.
