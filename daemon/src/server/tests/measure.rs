@@ -22,12 +22,12 @@ fn what_an_add_costs() {
         let mut stay = Vec::new();
         for (first, others) in [(0, 0), (0, 50), (50, 250)] {
             if others > first {
-                let more = pods(&site, first, others - first).await;
+                let more = pods(&site, first, others - first);
                 adds(&site, "fill", &more, 10).await;
                 stay.extend(more);
             }
             for at_once in [1, 10, 40] {
-                let measured = pods(&site, 1000, SAMPLES).await;
+                let measured = pods(&site, 1000, SAMPLES);
                 adds(&site, &format!("{others} ports, ADD"), &measured, at_once).await;
                 dels(&site, &format!("{others} ports, DEL"), &measured, at_once).await;
             }
@@ -36,7 +36,7 @@ fn what_an_add_costs() {
 }
 
 /// Namespaces of pods, and all that their ADDs need.
-async fn pods(site: &Site, first: u16, count: u16) -> Vec<(String, Netns)> {
+fn pods(site: &Site, first: u16, count: u16) -> Vec<(String, Netns)> {
     let numbers = first..first + count;
     let mut args = vec!["--wait=hv".to_owned()];
     for number in numbers.clone() {
