@@ -9,6 +9,8 @@ use harness::{Db, Schema};
 use nix::sys::resource::{UsageWho, getrusage};
 use ovn::monitor::Watch;
 use ovn::nb;
+use ovsdb::op::{Columns, Op};
+use ovsdb::value::Value;
 
 use crate::ports::{self, States};
 use crate::stats::{HEAD, Samples};
@@ -17,13 +19,33 @@ const ROWS: usize = 50_000;
 
 pub(crate) async fn run() -> anyhow::Result<()> {
     println!("{HEAD}");
-    println!("| one port in one transaction, 1,000 there | {} |", one_row().await?);
+    println!("| one row updated, 1,000 there | {} |", one_row().await?);
+    println!("| one port and its place in the switch, 1,000 there | {} |", one_port().await?);
     println!("| 1,000 ports in one transaction | {} |", thousand_rows().await?);
     snapshot().await
 }
 
-/// A transaction per pod: a port, and its place in the switch.
+/// The smallest transaction: one column of one row.
 async fn one_row() -> anyhow::Result<Samples> {
+    let server = Db::start(Schema::Nb);
+    let watch = Watch::database(&nb::DATABASE);
+    let mut database = ports::connect(&server.remote(), &watch).await?;
+    ports::fill(&mut database, &watch, 1000).await?;
+    let table = nb::logical_switch_port::TABLE;
+    let (uuid, _) = database.replica().rows(table).next().context("no port is there")?;
+    let mut samples = Samples::default();
+    for i in 0..2000 {
+        let row =
+            Columns::from([(nb::logical_switch_port::column::ENABLED, Value::from(i % 2 == 0))]);
+        let begun = Instant::now();
+        database.transact(&[Op::Update { table, uuid, row }]).await?;
+        samples.add(begun.elapsed());
+    }
+    Ok(samples)
+}
+
+/// A transaction per pod: a port, and its place in the switch.
+async fn one_port() -> anyhow::Result<Samples> {
     let server = Db::start(Schema::Nb);
     let watch = Watch::database(&nb::DATABASE);
     let mut database = ports::connect(&server.remote(), &watch).await?;

@@ -219,9 +219,11 @@ pub(crate) async fn scale(client: &Client, replicas: i32) -> anyhow::Result<()> 
     };
     let wait = kube::runtime::wait::await_condition(deployments, "kube-ovn-controller", settled);
     tokio::time::timeout(LIMIT, wait).await.context("the controller did not settle")??;
-    if replicas == 0 {
-        let gone = !Costs::now().rss().contains_key("kube-ovn-controller");
-        ensure!(gone, "a controller still runs");
+    // A pod that is being deleted counts no more, though its process may still run.
+    let deadline = Instant::now() + LIMIT;
+    while replicas == 0 && Costs::now().rss().contains_key("kube-ovn-controller") {
+        ensure!(Instant::now() < deadline, "a controller still runs");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())
 }
