@@ -130,9 +130,9 @@ impl Flight {
     /// Whether the transaction makes this change: to a row it writes, or to a set that a row it
     /// deletes leaves by itself.
     fn explains(&self, change: &Change) -> bool {
-        let is_set = |column: &&str| change.edges.iter().any(|edge| edge.column == *column);
+        let is_set = |column: &str| change.edges.iter().any(|edge| edge.column == column);
         let only_sets = match &change.kind {
-            Kind::Modified { columns } => columns.iter().all(|column| is_set(&column)),
+            Kind::Modified { columns } => columns.iter().all(|column| is_set(column)),
             Kind::Inserted | Kind::Deleted => false,
         };
         let ours = |atom: &Atom| atom.as_uuid().is_some_and(|uuid| self.rows.contains(&uuid));
