@@ -37,12 +37,12 @@ pub(crate) async fn run(client: Client, count: usize, northbound: &str) -> anyho
     cluster::namespace(&client).await?;
     nodes(&client).await?;
     scale(&client, 0).await?;
-    let plain = plain(&client, count).await?;
+    let plain = measured(&client, count, |pod| write_like_us(client.clone(), pod)).await?;
     cluster::clear(&client).await?;
     clear_ips(&client).await?;
     scale(&client, 1).await?;
     let before = Costs::now();
-    let ours = ours(&client, count).await?;
+    let ours = measured(&client, count, |_| async { Ok(()) }).await?;
     let after = Costs::now();
     report(count, &plain, &ours);
     println!("\n| process | CPU ms | RSS MiB |\n| --- | --- | --- |");
@@ -68,26 +68,20 @@ fn report(count: usize, plain: &Run, ours: &Run) {
     println!("\ncontroller / plain client: {:.2}", rate(ours) / rate(plain));
 }
 
-/// The controller does its work: we create and look on.
-async fn ours(client: &Client, count: usize) -> anyhow::Result<Run> {
+/// Creates all pods, does `then` with each, and waits for the last annotation and IP object.
+async fn measured<F>(client: &Client, count: usize, then: impl Fn(Pod) -> F) -> anyhow::Result<Run>
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
     let begun = Instant::now();
     let annotated = observe::<Pod>(client, count, cluster::allocated);
     let ips = observe::<Ip>(client, count, |_| true);
-    create_all(client, count, |_| async { Ok(()) }).await?;
+    create_all(client, count, then).await?;
     let (annotated, ips) = tokio::try_join!(reached(annotated, begun), reached(ips, begun))?;
     Ok(Run { annotated, ips })
 }
 
-/// The same writes by a client that has nothing to decide: create, annotate, make the IP object.
-async fn plain(client: &Client, count: usize) -> anyhow::Result<Run> {
-    let begun = Instant::now();
-    let annotated = observe::<Pod>(client, count, cluster::allocated);
-    let ips = observe::<Ip>(client, count, |_| true);
-    create_all(client, count, |pod| write_like_us(client.clone(), pod)).await?;
-    let (annotated, ips) = tokio::try_join!(reached(annotated, begun), reached(ips, begun))?;
-    Ok(Run { annotated, ips })
-}
-
+/// The writes of the controller by a client that has nothing to decide: annotations, then the IP object.
 async fn write_like_us(client: Client, pod: Pod) -> anyhow::Result<()> {
     let name = pod.name_any();
     let annotations = json!({

@@ -62,7 +62,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         findings.extend(shape::check(source));
         findings.extend(bans::check(source));
     }
-    findings.extend(shape::reachable(&root(), &sources)?);
+    findings.extend(shape::reachable(&sources));
     findings.extend(graph::check(&root())?);
     findings.extend(parity::check(&root(), &sources)?);
     findings.extend(documents(&root())?);
